@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the core offers to modules. Built by mcmigd; by tests and the
+ * simulation as far as they need it.
+ */
+#ifndef MCMIG_MODULE_CORE_H
+#define MCMIG_MODULE_CORE_H
+
+#include "base/export.h"
+#include "module/module.h"
+
+struct directory;
+struct loop;
+struct sip;
+struct stats;
+struct store;
+struct timers;
+
+struct core {
+	struct loop *loop; /* NULL in the simulation */
+	struct timers *timers;
+	struct stats *stats;
+	struct sip *sip;     /* NULL until start() */
+	struct store *store; /* NULL until start(); has the directory */
+	const char *system;  /* our MC system's name, as in mc_system */
+	const char *node;    /* this node's name */
+	/* Set by the store module's init(); the core makes the store of it. */
+	struct store_backend *backend;
+	/* What `mcmigctl status`, settings and reload ask of the program. */
+	const struct core_program *program;
+};
+
+struct core_program {
+	json_t *(*status)(void *arg);
+	json_t *(*settings)(void *arg);
+	/* 0, or an errno with the reason in `why`. */
+	int (*reload)(void *arg, char *why, size_t why_bytes);
+	/* Calls `visit` for each command of each loaded module. */
+	void (*visit_commands)(void *arg,
+			       void (*visit)(void *visit_arg,
+					     const struct command *command,
+					     void *context),
+			       void *visit_arg);
+	void *arg;
+};
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SIP on Sofia-SIP's NTA, used statelessly: lean server and client
+ * transactions of our own (doc/architecture.md says why).
+ */
+#ifndef MCMIG_SIP_STACK_H
+#define MCMIG_SIP_STACK_H
+
+#include "sip/sip.h"
+
+struct loop;
+struct stats;
+struct sip_stack;
+
+struct sip_stack_config {
+	/* "udp:127.0.0.1:5060", "tcp:[::1]:5060"; port 0 picks a free one */
+	const char *const *listen;
+	size_t listen_count;
+	const char *domain;    /* Warning agent and From host; not an address */
+	uint32_t t1_ms;	       /* RFC 3261 17.1.1.1; 500 */
+	uint32_t server_transactions_max; /* table full: 503 */
+	uint32_t client_transactions_max;
+	uint32_t peer_outstanding_max; /* client transactions to one next hop */
+};
+
+/* 0, EINVAL (logged with the remedy), EADDRINUSE, ENOMEM. */
+MCMIG_API int sip_stack_create(struct sip_stack **stackp, struct loop *loop,
+			       struct stats *stats,
+			       const struct sip_stack_config *config);
+/* Outstanding answers are not called back. NULL is fine. */
+MCMIG_API void sip_stack_destroy(struct sip_stack *stack);
+MCMIG_API struct sip *sip_stack_sip(struct sip_stack *stack);
+
+/*
+ * The bound address of listener `i` as "HOST:PORT" (brackets around IPv6);
+ * NULL past the end.
+ */
+MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
+					size_t i);
+
+/* From now on new requests get 503 with Retry-After; OPTIONS too. */
+MCMIG_API void sip_stack_drain(struct sip_stack *stack);
+/* Transactions that wait for an answer of ours or of a peer. */
+MCMIG_API size_t sip_stack_pending(const struct sip_stack *stack);
+
+#endif

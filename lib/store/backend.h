@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a store module implements: batches of loads and guarded writes. Rules
+ * are not its business (procedure/transition.h), and nothing else knows SQL.
+ *
+ * At most one load batch and one write batch are under way at a time; each ends
+ * with exactly one call of store_loaded() or store_written(), on the loop
+ * thread, never inside the call that began it. Until then the items and their
+ * records belong to the backend. At most one item of a batch, and of both
+ * batches together, is of one user.
+ */
+#ifndef MCMIG_STORE_BACKEND_H
+#define MCMIG_STORE_BACKEND_H
+
+#include <jansson.h>
+
+#include "base/export.h"
+#include "procedure/record.h"
+
+struct store;
+struct directory;
+
+enum store_item_status {
+	STORE_ITEM_DONE,
+	/* A guard failed: somebody else was first. Nothing of it is written. */
+	STORE_ITEM_CONFLICT,
+	/* Not written, for a reason of its own (`error` in the log). */
+	STORE_ITEM_FAILED,
+};
+
+struct store_item {
+	struct user_record *record;
+	/*
+	 * Load: fill in everything of the record that struct user_record lists,
+	 * with the rows of this procedure ID and partner ID (partner role).
+	 * A user that is not stored has version 0.
+	 */
+	struct uuid procedure_id;
+	const char *partner_id; /* canonical */
+	/* Partner role: the primary MC system, for the admission list. */
+	const char *peer_system;
+	enum store_item_status status; /* out */
+};
+
+/*
+ * Write of an item, in one atomic step:
+ *   guards: the user's row has record->version (0: has none); each changed
+ *	mapping's row has mapping->version (0: none); each new procedure has no
+ *	row; this node's lease is held. One fails: STORE_ITEM_CONFLICT (lease:
+ *	the whole batch fails with EPERM).
+ *   writes: the user's row with version + 1; each changed procedure, mapping
+ *	(version + 1) and migration.
+ * The batch is durable when store_written() is called without an error.
+ */
+
+enum store_query_kind {
+	STORE_QUERY_PROCEDURES,	 /* newest first; argument: ID; "": live ones */
+	STORE_QUERY_MIGRATIONS,	 /* argument: MC service ID; "": all active */
+	STORE_QUERY_REDIRECTION, /* argument: MC service ID */
+	STORE_QUERY_SYSTEMS,
+	STORE_QUERY_NODES,
+};
+
+#define STORE_QUERY_ROWS_MAX 1000
+
+struct store_backend;
+
+struct store_backend_ops {
+	const char *name;
+	/* Begins to connect; reports with store_up() and store_down(). */
+	int (*start)(struct store_backend *backend, struct store *store);
+	void (*stop)(struct store_backend *backend);
+	/* Each returns 0, or an errno and then nothing follows. */
+	int (*load)(struct store_backend *backend, struct store_item **items,
+		    size_t count);
+	int (*write)(struct store_backend *backend, struct store_item **items,
+		     size_t count);
+	/* A batch is overdue: give it up (outcome unknown) and reconnect. */
+	void (*abandon)(struct store_backend *backend);
+	/*
+	 * Up to `limit` users with a live procedure that this node has to look
+	 * after, by (service, primary ID) above the last one of the previous
+	 * call, in that order; the first call passes service 0 and "". Ends
+	 * with store_live_found().
+	 */
+	int (*find_live)(struct store_backend *backend, unsigned after_service,
+			 const char *after_primary_id, size_t limit);
+	/* Ends with store_directory_loaded(). */
+	int (*load_directory)(struct store_backend *backend);
+	/* Ends with store_query_done(). Any number at a time, bounded by store. */
+	int (*query)(struct store_backend *backend, uint64_t query,
+		     enum store_query_kind kind, const char *argument);
+	/* Deletes up to `limit` procedures finished before; fire and forget. */
+	int (*purge)(struct store_backend *backend, uint64_t finished_before_us,
+		     size_t limit);
+};
+
+struct store_backend { /* first member of an implementation */
+	const struct store_backend_ops *ops;
+};
+
+struct store_live_user {
+	enum mc_service service;
+	enum procedure_role role;
+	char primary_id[MCID_SIZE];
+};
+
+/* --- What a backend calls, on the loop thread --------------------------- */
+
+/* Connected, schema checked, lease held. `derivation_key`: for procedure IDs,
+ * the same for all nodes of the system and for ever. */
+MCMIG_API void store_up(struct store *store, const struct uuid *derivation_key);
+/* Not usable until the next store_up(); `reason` for status and log. */
+MCMIG_API void store_down(struct store *store, const char *reason);
+/* error: 0, EIO (connection lost: outcome unknown), EPERM (lease lost) */
+MCMIG_API void store_loaded(struct store *store, int error);
+MCMIG_API void store_written(struct store *store, int error);
+MCMIG_API void store_live_found(struct store *store,
+				const struct store_live_user *users,
+				size_t count, int error);
+/* Takes the directory over; NULL with an error. */
+MCMIG_API void store_directory_loaded(struct store *store,
+				      struct directory *directory, int error);
+/* Takes `rows` over (an array of objects); NULL with an error. */
+MCMIG_API void store_query_done(struct store *store, uint64_t query,
+				json_t *rows, int error);
+/* Provisioning has changed (NOTIFY, data_version). */
+MCMIG_API void store_provisioning_changed(struct store *store);
+
+#endif
