@@ -51,8 +51,7 @@ static int grow(struct handle_table *table)
 	slots = realloc(table->slots, size * sizeof(*slots));
 	if (!slots)
 		return ENOMEM;
-	memset(slots + table->size, 0,
-	       (size - table->size) * sizeof(*slots));
+	memset(slots + table->size, 0, (size - table->size) * sizeof(*slots));
 	for (uint32_t i = size; i > table->size; i--) {
 		slots[i - 1].next_free = table->first_free;
 		table->first_free = i;

@@ -26,7 +26,7 @@ MCMIG_API int log_level_parse(const char *name, enum log_level *levelp);
 /* `subject` is the folder of lib or modules that speaks. */
 MCMIG_API void log_write(enum log_level level, const char *subject,
 			 const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * At most ten lines a second for each call site (the caller's static state);
@@ -39,15 +39,15 @@ struct log_rate {
 };
 MCMIG_API void log_write_limited(struct log_rate *rate, enum log_level level,
 				 const char *subject, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 #define log_error(subject, ...) log_write(LOG_ERROR, subject, __VA_ARGS__)
 #define log_warning(subject, ...) log_write(LOG_WARNING, subject, __VA_ARGS__)
 #define log_info(subject, ...) log_write(LOG_INFO, subject, __VA_ARGS__)
-#define log_debug(subject, ...)                                                \
-	do {                                                                   \
-		if (log_get_level() >= LOG_DEBUG)                              \
-			log_write(LOG_DEBUG, subject, __VA_ARGS__);            \
+#define log_debug(subject, ...)                                     \
+	do {                                                        \
+		if (log_get_level() >= LOG_DEBUG)                   \
+			log_write(LOG_DEBUG, subject, __VA_ARGS__); \
 	} while (0)
 
 #endif

@@ -56,7 +56,7 @@ static void sift_down(struct timers *timers, size_t position,
 	for (size_t child = position * 2; child <= timers->count;
 	     child = position * 2) {
 		if (child < timers->count && timers->heap[child + 1]->due_ms <
-						     timers->heap[child]->due_ms)
+						 timers->heap[child]->due_ms)
 			child++;
 		if (timers->heap[child]->due_ms >= timer->due_ms)
 			break;
@@ -70,7 +70,7 @@ static int grow(struct timers *timers)
 {
 	size_t capacity = timers->capacity ? timers->capacity * 2 : 64;
 	struct timer **heap =
-		realloc(timers->heap, (capacity + 1) * sizeof(*heap));
+	    realloc(timers->heap, (capacity + 1) * sizeof(*heap));
 
 	if (!heap)
 		return ENOMEM;

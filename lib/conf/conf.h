@@ -58,8 +58,7 @@ MCMIG_API int conf_parse(const char *file, const struct conf_section *sections,
 MCMIG_API void conf_free(struct conf *conf);
 
 /* The section's struct, filled; valid until conf_free(). NULL: no such. */
-MCMIG_API const void *conf_values(const struct conf *conf,
-				  const char *section);
+MCMIG_API const void *conf_values(const struct conf *conf, const char *section);
 
 /*
  * The values of `module` in the file's "modules" list, without looking at

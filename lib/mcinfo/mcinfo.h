@@ -14,14 +14,14 @@
 
 #define MCINFO_MIGRATION_NAMESPACE \
 	"urn:uuid:5fec72a9-f7d2-40d2-a6ec-5e5a7fd7607b"
-#define MCINFO_BODY_MAX 65536	   /* bytes of a body that we take */
-#define MCINFO_TEXT_SIZE 256	   /* <text>, with the closing NUL */
+#define MCINFO_BODY_MAX 65536 /* bytes of a body that we take */
+#define MCINFO_TEXT_SIZE 256  /* <text>, with the closing NUL */
 #define MCINFO_PROFILE_INDEX_MAX 255
-#define MCINFO_TOKEN_MAX 16384	   /* bytes of an access token */
+#define MCINFO_TOKEN_MAX 16384 /* bytes of an access token */
 
 enum mcinfo_verb { /* the values are stored */
-	MCINFO_AUTHORIZATION = 1,
-	MCINFO_DEAUTHORIZATION = 2,
+		   MCINFO_AUTHORIZATION = 1,
+		   MCINFO_DEAUTHORIZATION = 2,
 };
 
 enum mcinfo_result {
@@ -36,16 +36,17 @@ enum mcinfo_cause {
 	CAUSE_ENDED = 2,	   /* the migration that it made has ended */
 	CAUSE_NOT_ADMITTED = 3,	   /* not on the partner's admission list */
 	CAUSE_SYSTEM_DISABLED = 4, /* the other MC system is known, but off */
-	CAUSE_PARTNER_ID_IN_USE = 5, /* held by, or reserved for, another user */
+	CAUSE_PARTNER_ID_IN_USE =
+	    5,			    /* held by, or reserved for, another user */
 	CAUSE_OTHER_PARTNER_ID = 6, /* user is here under another partner ID */
-	CAUSE_NOT_MIGRATED = 7,	   /* de-authorization of no migration */
+	CAUSE_NOT_MIGRATED = 7,	    /* de-authorization of no migration */
 	CAUSE_USER_UNKNOWN = 8,
 	CAUSE_USER_DISABLED = 9,
 	CAUSE_PROFILE_UNKNOWN = 10,
-	CAUSE_NOT_PERMITTED = 11,  /* user, profile, service, partner system */
+	CAUSE_NOT_PERMITTED = 11,   /* user, profile, service, partner system */
 	CAUSE_PRIMARY_REFUSED = 12, /* a 4xx or 6xx of the primary MC system */
 	CAUSE_PRIMARY_UNREACHABLE = 13, /* no answer within the deadline */
-	CAUSE_OTHER = 14,	   /* a cause that this version does not know */
+	CAUSE_OTHER = 14, /* a cause that this version does not know */
 };
 #define CAUSE_END 15
 
@@ -71,17 +72,17 @@ struct mcinfo {
 	char primary_id[MCID_SIZE];
 	char partner_id_canonical[MCID_SIZE];
 	char primary_id_canonical[MCID_SIZE];
-	enum mcinfo_result result; /* responses */
-	enum mcinfo_cause cause;   /* failure responses; else CAUSE_NONE */
+	enum mcinfo_result result;   /* responses */
+	enum mcinfo_cause cause;     /* failure responses; else CAUSE_NONE */
 	char text[MCINFO_TEXT_SIZE]; /* "": none */
-	char *access_token; /* NULL: none. Owned by the document */
+	char *access_token;	     /* NULL: none. Owned by the document */
 };
 
 /* Why a document was refused, ready for a SIP answer. */
 struct mcinfo_error {
-	int status;	  /* 400, 413, 415, ... */
-	int warn_code;	  /* 399, 145, ... */
-	char text[128];	  /* Warning text: what is wrong and where */
+	int status;	/* 400, 413, 415, ... */
+	int warn_code;	/* 399, 145, ... */
+	char text[128]; /* Warning text: what is wrong and where */
 };
 
 struct mcinfo_parser;

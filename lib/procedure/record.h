@@ -18,8 +18,8 @@
 #define CLIENT_URI_SIZE 128
 
 enum procedure_role { /* the values of the enums of this file are stored */
-	ROLE_PARTNER = 1,
-	ROLE_PRIMARY = 2,
+		      ROLE_PARTNER = 1,
+		      ROLE_PRIMARY = 2,
 };
 
 enum procedure_state {
@@ -38,22 +38,23 @@ enum procedure_outcome {
 
 struct procedure {
 	struct uuid id;
-	uint64_t sequence; /* the partner's; 0: refused before one was stamped */
-	uint64_t order;	   /* the client's, ms; 0: none */
-	uint64_t epoch;	   /* primary: of an accepted authorization; else 0 */
+	uint64_t
+	    sequence;	/* the partner's; 0: refused before one was stamped */
+	uint64_t order; /* the client's, ms; 0: none */
+	uint64_t epoch; /* primary: of an accepted authorization; else 0 */
 	enum mcinfo_verb verb;
 	enum procedure_state state;
 	enum procedure_outcome outcome;
 	enum mcinfo_cause cause;
 	unsigned profile_index; /* authorizations */
-	bool telling;	/* partner: the de-authorization was finished locally,
+	bool telling; /* partner: the de-authorization was finished locally,
 			 * the primary is still owed it */
 	char partner_id[MCID_SIZE];	  /* canonical */
 	char partner_id_given[MCID_SIZE]; /* as the client wrote them */
 	char primary_id_given[MCID_SIZE];
 	char peer_system[SYSTEM_NAME_SIZE]; /* partner: the primary MC system;
 					     * primary: the partner MC system */
-	char client_uri[CLIENT_URI_SIZE]; /* partner: where the response goes;
+	char client_uri[CLIENT_URI_SIZE];   /* partner: where the response goes;
 					   * "": nobody waits for one */
 	uint64_t created_us;
 	uint64_t deadline_us; /* undecided: when to decide; answering: when to
@@ -103,8 +104,8 @@ struct migration {
 
 /* Partner role: a row of the admission list that fits the pair of the event. */
 struct admission {
-	bool names_partner_id; /* else: any */
-	bool names_primary_id; /* else: every user of the primary system */
+	bool names_partner_id;	 /* else: any */
+	bool names_primary_id;	 /* else: every user of the primary system */
 	uint64_t valid_from_us;	 /* 0: always */
 	uint64_t valid_until_us; /* 0: for ever; exclusive */
 };
@@ -120,10 +121,10 @@ struct user_record {
 	enum procedure_role role;
 	char primary_id[MCID_SIZE]; /* canonical */
 	uint64_t version;	    /* of the stored row; 0: no row yet */
-	uint64_t last_sequence; /* partner: the last one stamped */
-	uint64_t last_order;	/* ms; partner: of the last request looked at,
+	uint64_t last_sequence;	    /* partner: the last one stamped */
+	uint64_t last_order;	  /* ms; partner: of the last request looked at,
 				 * primary: of the last one accepted */
-	uint64_t last_epoch;	 /* primary: the last one given */
+	uint64_t last_epoch;	  /* primary: the last one given */
 	uint64_t confirmed_epoch; /* primary: the highest confirmed */
 
 	struct procedure *procedures; /* not done or telling, and the one of the

@@ -23,10 +23,10 @@ enum event_kind {
 
 /* How long requests, responses and their acceptance last; all UTC us. */
 struct event_limits {
-	uint64_t authorization_us;    /* partner: until the outcome */
-	uint64_t deauthorization_us;  /* partner: until it is finished locally */
-	uint64_t response_us;	      /* delivery of a response that may expire */
-	uint64_t order_window_us;     /* orders further apart: clock was set */
+	uint64_t authorization_us;   /* partner: until the outcome */
+	uint64_t deauthorization_us; /* partner: until it is finished locally */
+	uint64_t response_us;	  /* delivery of a response that may expire */
+	uint64_t order_window_us; /* orders further apart: clock was set */
 };
 
 struct event {
@@ -59,7 +59,7 @@ struct event {
 enum transition_result {
 	TRANSITION_APPLIED,	    /* the record has changed */
 	TRANSITION_ALREADY_APPLIED, /* nothing to write: a replay */
-	TRANSITION_REFUSED,	    /* nothing to write: the event does not fit */
+	TRANSITION_REFUSED, /* nothing to write: the event does not fit */
 };
 
 struct transition {

@@ -42,11 +42,11 @@ typedef void sip_message_h(void *arg, const struct sip_inbound *message);
 
 /* A final answer to give. */
 struct sip_reply {
-	int status;		 /* the phrase follows from it */
-	int warn_code;		 /* 0: no Warning header */
+	int status;    /* the phrase follows from it */
+	int warn_code; /* 0: no Warning header */
 	const char *warn_text;
-	unsigned retry_after_s;	 /* 0: no Retry-After header */
-	const char *accept;	 /* NULL: no Accept header (415) */
+	unsigned retry_after_s; /* 0: no Retry-After header */
+	const char *accept;	/* NULL: no Accept header (415) */
 };
 
 struct sip_header {

@@ -16,8 +16,8 @@ struct sip_stack_config {
 	/* "udp:127.0.0.1:5060", "tcp:[::1]:5060"; port 0 picks a free one */
 	const char *const *listen;
 	size_t listen_count;
-	const char *domain;    /* Warning agent and From host; not an address */
-	uint32_t t1_ms;	       /* RFC 3261 17.1.1.1; 500 */
+	const char *domain; /* Warning agent and From host; not an address */
+	uint32_t t1_ms;	    /* RFC 3261 17.1.1.1; 500 */
 	uint32_t server_transactions_max; /* table full: 503 */
 	uint32_t client_transactions_max;
 	uint32_t peer_outstanding_max; /* client transactions to one next hop */

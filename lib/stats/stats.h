@@ -19,8 +19,8 @@ struct stat {
 	const char *name; /* "sip.requests_received": subject.what */
 	const char *help;
 	enum stats_kind kind;
-	uint64_t value;	  /* counter, gauge; histogram: samples */
-	uint64_t sum;	  /* histogram: microseconds */
+	uint64_t value; /* counter, gauge; histogram: samples */
+	uint64_t sum;	/* histogram: microseconds */
 	uint64_t buckets[STATS_BUCKETS];
 	struct stat *next;
 };

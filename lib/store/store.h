@@ -18,11 +18,11 @@ struct stats;
 struct timers;
 
 struct store_config {
-	uint32_t queue_max;  /* transitions waiting or under way */
-	uint32_t batch_max;  /* transitions in one commit */
-	uint32_t cache_max;  /* records kept */
+	uint32_t queue_max;	     /* transitions waiting or under way */
+	uint32_t batch_max;	     /* transitions in one commit */
+	uint32_t cache_max;	     /* records kept */
 	uint32_t commit_deadline_ms; /* a batch; then its outcome is unknown */
-	uint64_t retention_us; /* finished procedures are kept so long */
+	uint64_t retention_us;	     /* finished procedures are kept so long */
 };
 
 /* `loop` NULL: batches are sent by store_flush() (simulation, tests). */
