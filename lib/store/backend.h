@@ -53,6 +53,33 @@ struct store_item {
  * The batch is durable when store_written() is called without an error.
  */
 
+/*
+ * Queries for people and tools. A row is an object with exactly these keys, in
+ * this order; at most STORE_QUERY_ROWS_MAX rows. Enums are the names of
+ * procedure/record.h and mcinfo/mcinfo.h, `service` is "mcptt" and so on, IDs
+ * are canonical, times are "2026-01-31T23:59:59.123456Z" or null for 0.
+ *
+ * procedures	procedure_id, service, role, verb, state, outcome, cause, telling
+ *		(boolean), primary_id, partner_id, peer_system, profile_index,
+ *		sequence, order, epoch, created, deadline, finished, node,
+ *		incarnation. By created, newest first, then procedure_id,
+ *		sequence.
+ * migrations	service, role, status ("active", "reserved", "ended"; of
+ *		mapping_status_name()), current (boolean: partner: active;
+ *		primary: active and of the confirmed epoch), primary_id,
+ *		partner_id, peer_system, profile_index, procedure_id, sequence,
+ *		epoch (partner: 0), started, ended. Never confirmed ones are
+ *		none. The argument fits primary_id or partner_id. By service,
+ *		primary_id, role, started, partner_id.
+ * redirection	service, mc_service_id, target_mc_service_id, direction, since:
+ *		the view. By service, direction, since, target_mc_service_id.
+ * systems	name, enabled (boolean), domains (texts, sorted), servers (URIs,
+ *		by priority, then URI). By name.
+ * nodes	name, incarnation, lease_until, alive (boolean: by the database's
+ *		clock). By name.
+ *
+ * Texts are sorted by their bytes.
+ */
 enum store_query_kind {
 	STORE_QUERY_PROCEDURES,	 /* newest first; argument: ID; "": live ones */
 	STORE_QUERY_MIGRATIONS,	 /* argument: MC service ID; "": all active */
