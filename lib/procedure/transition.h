@@ -65,8 +65,8 @@ enum transition_result {
 struct transition {
 	enum transition_result result;
 	/*
-	 * For an event that is a SIP request: its answer. 200, 481, 400; the
-	 * Warning text is static.
+	 * For an event that is a SIP request: its answer (200, 400, 481, 503);
+	 * the Warning text is static.
 	 */
 	int status;
 	const char *warning;
@@ -88,13 +88,18 @@ MCMIG_API int transition_apply(struct user_record *record,
 			       const struct event *event,
 			       struct transition *transition);
 
+/* Whether the event looks at rows that a cached record may not have: those of
+ * another user's partner ID, and the admission list. */
+MCMIG_API bool event_needs_fresh_record(const struct event *event);
+
 /* What a response flow says now: a success whose migration has ended is a
  * failure "ended". */
 MCMIG_API enum mcinfo_cause
 procedure_answer_cause(const struct user_record *record,
 		       const struct procedure *procedure);
 
-/* After the write is durable: forgets marks and what needs no memory. */
+/* After the write is durable: raises the versions, forgets the marks and what
+ * need not stay in memory (procedures that are not live, ended mappings). */
 MCMIG_API void record_settle(struct user_record *record);
 
 #endif
