@@ -121,3 +121,17 @@ uint32_t handle_count(const struct handle_table *table)
 {
 	return table->count;
 }
+
+void handle_drain(struct handle_table *table, void (*release)(void *object))
+{
+	for (uint32_t i = 0; i < table->size; i++) {
+		struct slot *slot = &table->slots[i];
+		void *object = slot->object;
+
+		if (!object)
+			continue;
+		handle_remove(table,
+			      (uint64_t)slot->generation << 32 | (i + 1));
+		release(object);
+	}
+}

@@ -21,6 +21,9 @@ MCMIG_API int handle_add(struct handle_table *table, void *object,
 MCMIG_API void *handle_get(const struct handle_table *table, handle_t handle);
 /* Returns the object, or NULL if the handle was no longer valid. */
 MCMIG_API void *handle_remove(struct handle_table *table, handle_t handle);
+/* Removes all objects and gives each to `release`. */
+MCMIG_API void handle_drain(struct handle_table *table,
+			    void (*release)(void *object));
 MCMIG_API uint32_t handle_count(const struct handle_table *table);
 
 #endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The migration module: partner and primary MC service server of TS 23.280
+ * 10.6.3. Which role a message means follows from the domains of its IDs.
+ *
+ *   inbound.c   a MESSAGE becomes an event; the store's result its answer
+ *   delivery.c  what a procedure owes is sent until it is taken
+ *   message.c   procedure -> SIP MESSAGE
+ *   module.c    settings, life, counters
+ */
+#ifndef MCMIG_MIGRATION_MIGRATION_H
+#define MCMIG_MIGRATION_MIGRATION_H
+
+#include "module/core.h"
+#include "procedure/transition.h"
+#include "sip/sip.h"
+#include "stats/stats.h"
+#include "store/store.h"
+
+struct migration_settings {
+	uint32_t authorization_deadline_ms;
+	uint32_t deauthorization_deadline_ms;
+	uint32_t attempt_deadline_ms; /* one request to another server */
+	uint32_t response_expiry_ms;  /* to a client; responses that expire */
+	uint32_t retry_min_ms, retry_max_ms;
+	uint32_t order_window_ms;
+	uint32_t
+	    deliveries_max; /* kept in memory; the rest waits in the store */
+	bool notify_primary;
+	char *pinning; /* "required" or "lab" */
+};
+
+extern const struct setting migration_setting_table[];
+
+struct migration_module;
+
+struct delivery_list; /* delivery.c */
+
+struct migration_module {
+	struct core *core;
+	const struct migration_settings *settings;
+	struct mcinfo_parser *parser;
+	struct handle_table *inbound; /* struct inbound: waits for the store */
+	struct delivery_list *deliveries;
+	bool draining;
+	struct stat requests, responses, refused, unavailable;
+};
+
+/* inbound.c */
+void inbound_message(void *arg, const struct sip_inbound *message);
+void inbound_free(void *inbound);
+
+/* What every event carries, filled from settings and directory. */
+void event_init(const struct migration_module *module, struct event *event,
+		enum event_kind kind, enum mc_service service,
+		enum procedure_role role);
+
+/* delivery.c */
+int delivery_list_create(struct migration_module *module);
+void delivery_list_destroy(struct migration_module *module);
+/* After each transition and for each live user: send what is owed now. */
+void delivery_update(struct migration_module *module,
+		     const struct user_record *record);
+size_t delivery_count(const struct migration_module *module);
+/* The store is up or the directory has changed: what waited may go on. */
+void delivery_kick(struct migration_module *module);
+
+/* message.c: what of a procedure is owed to whom. */
+enum message_kind {
+	MESSAGE_REQUEST,	     /* partner -> primary */
+	MESSAGE_RESPONSE_TO_PARTNER, /* primary -> partner */
+	MESSAGE_RESPONSE_TO_CLIENT,  /* partner -> client */
+};
+
+struct message {
+	enum message_kind kind;
+	enum mc_service service;
+	char primary_id[MCID_SIZE];
+	struct procedure procedure;
+	enum mcinfo_cause cause; /* of the answer now */
+};
+
+/* Sends it; returns as sip_send(), ENOENT without a way there. `attempt` picks
+ * the next hop. */
+int message_send(const struct migration_module *module,
+		 const struct message *message, unsigned attempt,
+		 uint32_t deadline_ms, sip_answer_h *answered, void *arg,
+		 handle_t handle);
+
+#endif
