@@ -87,11 +87,13 @@ CREATE TABLE admission (
 	primary_id     TEXT CHECK (length(primary_id) < 256),
 	partner_id     TEXT CHECK (length(partner_id) < 256),
 	-- NULL: always
-	valid_from     TEXT CHECK (valid_from GLOB '[0-9]*-[0-9]*-[0-9]*' AND
-		julianday(valid_from) IS NOT NULL),
+	valid_from     TEXT CHECK (valid_from IS NULL OR
+		(valid_from GLOB '[0-9]*-[0-9]*-[0-9]*' AND
+		 julianday(valid_from) IS NOT NULL)),
 	-- NULL: for ever; exclusive
-	valid_until    TEXT CHECK (valid_until GLOB '[0-9]*-[0-9]*-[0-9]*' AND
-		julianday(valid_until) IS NOT NULL)
+	valid_until    TEXT CHECK (valid_until IS NULL OR
+		(valid_until GLOB '[0-9]*-[0-9]*-[0-9]*' AND
+		 julianday(valid_until) IS NOT NULL))
 ) STRICT;
 CREATE INDEX admission_by_primary_id ON admission (primary_system, primary_id);
 
