@@ -19,9 +19,10 @@
 enum setting_type {
 	SETTING_STRING,	  /* char * */
 	SETTING_UNSIGNED, /* uint32_t, min..max */
-	SETTING_DURATION, /* uint32_t milliseconds: "500ms", "30s", "5min" */
+	SETTING_DURATION, /* uint32_t milliseconds: "500ms", "30s", "5min", "1h",
+			   * "2d" */
 	SETTING_BOOL,	  /* bool */
-	SETTING_LIST,	  /* struct setting_list: strings */
+	SETTING_LIST,	  /* struct setting_list: strings; default: "a, b" */
 };
 
 struct setting_list {
@@ -34,6 +35,7 @@ struct setting {
 	enum setting_type type;
 	const char *default_value; /* as in the file; NULL: none (required) */
 	uint32_t min, max;	   /* unsigned, duration (ms); 0, 0: any */
+	const char *choices;	   /* string: "this|that"; NULL: any */
 	bool reloadable;	   /* else a change needs a restart */
 	bool secret;		   /* shown as "***" */
 	const char *help;	   /* one sentence */
@@ -57,24 +59,30 @@ MCMIG_API int conf_parse(const char *file, const struct conf_section *sections,
 			 size_t section_count, struct conf **confp);
 MCMIG_API void conf_free(struct conf *conf);
 
-/* The section's struct, filled; valid until conf_free(). NULL: no such. */
+/*
+ * The section's struct, filled; valid until conf_free(). NULL: no such.
+ * conf_free() and conf_values() touch no table: a module may be gone by then.
+ */
 MCMIG_API const void *conf_values(const struct conf *conf, const char *section);
 
 /*
- * The values of `module` in the file's "modules" list, without looking at
- * anything else: which modules to load before the sections are known.
- * Free with conf_modules_free().
+ * As conf_parse() with the core's section alone, passing over all other
+ * sections: which modules to load, from where, before theirs are known.
  */
-MCMIG_API int conf_modules(const char *file, struct setting_list *modules);
-MCMIG_API void conf_modules_free(struct setting_list *modules);
+MCMIG_API int conf_peek(const char *file, const struct conf_section *core,
+			struct conf **confp);
 
 /*
- * Names of settings that differ and cannot be reloaded are logged; returns how
- * many they are.
+ * For a reload, with the same sections: settings that differ and cannot be
+ * reloaded are logged and keep their old value in `new`, so that it says what
+ * counts. Returns how many they are. The strings kept are copies.
  */
-MCMIG_API size_t conf_compare(const struct conf *old, const struct conf *new);
+MCMIG_API size_t conf_keep_fixed(const struct conf *old, struct conf *new);
 
-/* The file as it counts, defaults included; parses again to the same. */
+/*
+ * The file as it counts, defaults included; parses again to the same, but for
+ * secrets, which are shown as "***".
+ */
 MCMIG_API void conf_dump(const struct conf *conf, FILE *out);
 /* Every setting: type, default, range, whether a reload takes it, help. */
 MCMIG_API void conf_help(const struct conf_section *sections,

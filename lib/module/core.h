@@ -20,8 +20,12 @@ struct core {
 	struct loop *loop; /* NULL in the simulation */
 	struct timers *timers;
 	struct stats *stats;
-	struct sip *sip;     /* NULL until start() */
-	struct store *store; /* NULL until start(); has the directory */
+	/*
+	 * NULL until start(), and NULL again in stop(): by then both are gone,
+	 * and nothing they owed is called back any more.
+	 */
+	struct sip *sip;
+	struct store *store; /* has the directory */
 	const char *system;  /* our MC system's name, as in mc_system */
 	const char *node;    /* this node's name */
 	/* Set by the store module's init(); the core makes the store of it. */

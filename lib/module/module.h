@@ -53,8 +53,12 @@ struct module {
 	const struct command *commands; /* NULL: none */
 
 	/*
-	 * Each returns 0 or an errno, having logged why. `settings` stays valid
-	 * until the next reload() has returned or stop() is called.
+	 * Each returns 0 or an errno, having logged why; NULL: nothing to do.
+	 * init() checks the settings and allocates, but touches nothing outside
+	 * the process (mcmigd --check calls it): start() binds, connects and
+	 * opens. A reload() that fails keeps the old settings. `settings` stays
+	 * valid until the next reload() has returned or stop() has; without a
+	 * reload() until stop() has.
 	 */
 	int (*init)(struct core *core, const void *settings, void **contextp);
 	int (*start)(void *context);

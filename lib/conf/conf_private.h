@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of lib/conf share. */
+#ifndef MCMIG_CONF_PRIVATE_H
+#define MCMIG_CONF_PRIVATE_H
+
+#include "conf/conf.h"
+
+#define CONF_TEXT_SIZE 512   /* what is wrong with a value */
+#define CONF_FAULT_SIZE 1024 /* a fault as told */
+
+/* The core's section comes first, if there is one. */
+struct conf_section_values {
+	struct conf_section section; /* its `name` is a copy */
+	void *values;
+	unsigned *lines; /* by setting: where it was given; 0: default */
+};
+
+struct conf_block;
+struct conf {
+	char *file;
+	struct conf_block *blocks; /* all that conf_allocate() gave */
+	size_t section_count;
+	struct conf_section_values *sections;
+};
+
+/* Zeroed, freed with the conf. NULL: no memory. */
+void *conf_allocate(struct conf *conf, size_t bytes);
+char *conf_duplicate(struct conf *conf, const char *text);
+
+struct conf_section_values *conf_find_section(const struct conf *conf,
+					      const char *name);
+
+/* --- value.c: one setting's text and value ------------------------------ */
+
+/*
+ * Stores `text` as the value; a list gets it appended. 0; EINVAL: `why` says
+ * what would be right; ENOMEM.
+ */
+int value_parse(struct conf *conf, const struct setting *setting,
+		const char *text, void *values, char why[CONF_TEXT_SIZE]);
+/* 0, or ENOMEM. Default values are trusted (a test parses them all). */
+int value_set_default(struct conf *conf, const struct setting *setting,
+		      void *values);
+/* As text; a list is joined by ", ". Allocated: free(). NULL: no memory. */
+char *value_text(const struct setting *setting, const void *values);
+bool value_equal(const struct setting *setting, const void *a, const void *b);
+/* `to` gets a copy of the value in `from`. 0 or ENOMEM. */
+int value_copy(struct conf *conf, const struct setting *setting, void *to,
+	       const void *from);
+const char *value_type_name(const struct setting *setting);
+/* "500ms", "30s": the largest unit that divides it. */
+void duration_text(uint32_t milliseconds, char text[24]);
+
+/* --- file.c: libconfuse ------------------------------------------------- */
+
+/*
+ * Reads conf->file into the sections; `core_only` passes over all sections.
+ * 0; EINVAL or an errno of open(2), logged.
+ */
+int conf_file_read(struct conf *conf, bool core_only);
+
+/* --- scan.c ------------------------------------------------------------- */
+
+struct conf_fault {
+	unsigned line;
+	char text[CONF_TEXT_SIZE];
+};
+
+/*
+ * Blanks comments, and with `drop_sections` whole sections, and finds what is
+ * never closed. 0 or EINVAL.
+ */
+int conf_scan(char *text, bool drop_sections, struct conf_fault *fault);
+
+/* --- unknown.c ---------------------------------------------------------- */
+
+bool conf_text_has_section(const char *text, const char *name);
+void conf_describe_section(const struct conf *conf, const char *name,
+			   char fault[CONF_FAULT_SIZE]);
+void conf_describe_setting(const struct conf_section_values *section,
+			   const char *name, char fault[CONF_FAULT_SIZE]);
+
+/* --- suggest.c ---------------------------------------------------------- */
+
+/* Keeps the candidate that looks most like what was written. */
+struct suggestion {
+	const char *written;
+	const char *best; /* NULL: nothing is near */
+	size_t distance;
+};
+void suggestion_offer(struct suggestion *suggestion, const char *candidate);
+
+#endif
