@@ -70,4 +70,7 @@ struct module {
 	void (*stop)(void *context);
 };
 
+/* What the loader looks up in a shared object. */
+extern const struct module mcmig_module;
+
 #endif

@@ -341,18 +341,19 @@ void partner_request_answered(struct user_record *record,
 {
 	struct procedure *procedure = find_sent(record, event);
 	bool taken = event->status == 200;
+	bool system_left = event->status == 0;
 
 	if (!procedure)
 		return;
 	transition->result = TRANSITION_APPLIED;
-	if (procedure->telling && taken)
+	if (procedure->telling && (taken || system_left))
 		set_telling_over(record, procedure);
 	else if (procedure->state == PROCEDURE_FORWARDING && taken)
 		procedure_change_state(procedure, PROCEDURE_AWAITING_RESPONSE,
 				       event->now_us);
 	else if (procedure->state == PROCEDURE_FORWARDING)
 		request_refused(record, procedure, event);
-	else /* only the primary's 200 ends the telling */
+	else /* the telling goes on */
 		transition->result = TRANSITION_ALREADY_APPLIED;
 }
 

@@ -40,7 +40,9 @@ struct event {
 	unsigned profile_index;
 	enum procedure_outcome outcome; /* EVENT_RESPONSE */
 	enum mcinfo_cause cause;
-	int status; /* *_ANSWERED: SIP status; 0: gave up (expiry) */
+	/* *_ANSWERED: the final SIP status; 0: given up, for the time of a
+	 * response has run out or the other MC system has left the directory */
+	int status;
 	char primary_id[MCID_SIZE]; /* canonical */
 	char partner_id[MCID_SIZE]; /* canonical */
 	char primary_id_given[MCID_SIZE];

@@ -121,7 +121,6 @@ void store_schedule_flush(struct store *store);
 void work_fail_queued(struct store *store, int error);
 void work_free_all(struct store *store);
 /* live.c */
-void live_begin(struct store *store);
 void live_look_done(struct store *store, struct work *work);
 
 #endif

@@ -21,7 +21,7 @@ static void ask_page(struct store *store)
 		store->live.running = false; /* the next store_up() scans */
 }
 
-void live_begin(struct store *store)
+void store_scan_live(struct store *store)
 {
 	if (store->live.running) {
 		store->live.wanted = true;
@@ -41,7 +41,7 @@ static void page_ended(struct store *store)
 	}
 	store->live.running = false;
 	if (store->live.wanted && store->backend_up)
-		live_begin(store);
+		store_scan_live(store);
 }
 
 void live_look_done(struct store *store, struct work *work)

@@ -258,7 +258,7 @@ void store_directory_loaded(struct store *store, struct directory *directory,
 		store->reason[0] = '\0';
 		log_info("store", "msg=\"the store is up\" backend=%s",
 			 store->backend->ops->name);
-		live_begin(store);
+		store_scan_live(store);
 	}
 	tell_changed(store);
 }

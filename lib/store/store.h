@@ -61,12 +61,13 @@ MCMIG_API int store_transition(struct store *store, const struct event *event,
 			       store_done_h *done, void *arg, handle_t handle);
 
 /*
- * Called for each user that has live procedures, after every store_up(), and
- * again until each was seen: what a restart or an outage has left owed.
+ * Called for each user that has live procedures after every store_up() and for
+ * each store_scan_live(): what a restart or an outage has left owed.
  */
 typedef void store_live_h(void *arg, const struct user_record *record);
 MCMIG_API void store_set_live_handler(struct store *store, store_live_h *live,
 				      void *arg);
+MCMIG_API void store_scan_live(struct store *store);
 /* Up, down, new directory: whoever shows or depends on it. */
 typedef void store_changed_h(void *arg);
 MCMIG_API void store_set_changed_handler(struct store *store,

@@ -30,8 +30,6 @@ struct migration_settings {
 	char *pinning; /* "required" or "lab" */
 };
 
-extern const struct setting migration_setting_table[];
-
 struct migration_module;
 
 struct delivery_list; /* delivery.c */
@@ -42,8 +40,7 @@ struct migration_module {
 	struct mcinfo_parser *parser;
 	struct handle_table *inbound; /* struct inbound: waits for the store */
 	struct delivery_list *deliveries;
-	bool draining;
-	struct stat requests, responses, refused, unavailable;
+	struct stat requests, refused, unavailable;
 };
 
 /* inbound.c */
@@ -61,9 +58,8 @@ void delivery_list_destroy(struct migration_module *module);
 /* After each transition and for each live user: send what is owed now. */
 void delivery_update(struct migration_module *module,
 		     const struct user_record *record);
-size_t delivery_count(const struct migration_module *module);
-/* The store is up or the directory has changed: what waited may go on. */
-void delivery_kick(struct migration_module *module);
+/* Messages that wait for their answer, or their answer for the store. */
+size_t delivery_in_flight(const struct migration_module *module);
 
 /* message.c: what of a procedure is owed to whom. */
 enum message_kind {
@@ -75,16 +71,16 @@ enum message_kind {
 struct message {
 	enum message_kind kind;
 	enum mc_service service;
-	char primary_id[MCID_SIZE];
-	struct procedure procedure;
-	enum mcinfo_cause cause; /* of the answer now */
+	const struct procedure *procedure; /* borrowed for the call */
+	enum mcinfo_cause cause; /* of a response; CAUSE_NONE: success */
 };
 
-/* Sends it; returns as sip_send(), ENOENT without a way there. `attempt` picks
- * the next hop. */
-int message_send(const struct migration_module *module,
-		 const struct message *message, unsigned attempt,
-		 uint32_t deadline_ms, sip_answer_h *answered, void *arg,
-		 handle_t handle);
+/*
+ * Sends it, with the module as the handler's `arg`; `attempt` counts from 0 and
+ * picks the next hop. Returns as sip_send(), or ENXIO: the other MC system is
+ * not in the directory any more; ENOENT: it has no server, or is disabled.
+ */
+int message_send(struct migration_module *module, const struct message *message,
+		 unsigned attempt, sip_answer_h *answered, handle_t handle);
 
 #endif

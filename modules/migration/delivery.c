@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The outbox in memory: for each live procedure, what it owes to the other
+ * server and to the client is sent until it is taken, and its deadline is
+ * watched. The store's row alone suffices to begin again.
+ */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "migration/migration.h"
+
+#define RESCAN_MS 5000
+#define STORE_RETRY_MS 1000
+
+enum owed_state {
+	OWED_NOTHING,
+	OWED_WAITING, /* for the next attempt */
+	OWED_SENT,    /* waits for the SIP answer */
+	OWED_STORING, /* the answer ends it: waits for the store */
+};
+
+/* One of the two messages that a procedure can owe at a time. */
+struct owed {
+	struct delivery *delivery;
+	enum owed_state state;
+	enum message_kind kind;
+	enum mcinfo_cause cause; /* of a response */
+	unsigned attempt;	 /* so far */
+	struct timer retry;
+};
+
+enum { TO_SERVER, TO_CLIENT, OWED_END };
+
+struct delivery {
+	UT_hash_handle hh;
+	struct migration_module *module;
+	handle_t handle;
+	struct owed owed[OWED_END];
+	struct timer deadline;
+	struct procedure procedure;
+	enum mc_service service;
+	enum procedure_role role;
+	char primary_id[MCID_SIZE];
+	size_t key_bytes;
+	char key[]; /* see make_key() */
+};
+
+enum { LIVE, ATTEMPTS, ANSWERED, RETRIES, ODD_EVENTS, STATS_END };
+
+struct delivery_list {
+	struct delivery *deliveries; /* uthash */
+	struct handle_table *handles;
+	struct timer rescan;
+	bool skipped; /* some did not fit: they wait in the store */
+	struct stat stats[STATS_END];
+};
+
+#define KEY_SIZE (sizeof(struct uuid) + 8 + 1 + 2 * MCID_SIZE)
+
+/* The journal's primary key: ID, sequence, service, partner ID, primary ID. */
+static size_t make_key(char key[KEY_SIZE], const struct procedure *procedure,
+		       enum mc_service service, const char *primary_id)
+{
+	size_t partner_bytes = strlen(procedure->partner_id) + 1;
+	size_t primary_bytes = strlen(primary_id);
+	char *p = key;
+
+	memcpy(p, procedure->id.bytes, sizeof(procedure->id.bytes));
+	p += sizeof(procedure->id.bytes);
+	memcpy(p, &procedure->sequence, 8);
+	p += 8;
+	*p++ = (char)service;
+	memcpy(p, procedure->partner_id, partner_bytes);
+	p += partner_bytes;
+	memcpy(p, primary_id, primary_bytes);
+	p += primary_bytes;
+	return (size_t)(p - key);
+}
+
+static struct timers *timers_of(const struct delivery *delivery)
+{
+	return delivery->module->core->timers;
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+	struct delivery_list *list = delivery->module->deliveries;
+
+	for (unsigned i = 0; i < OWED_END; i++)
+		timer_stop(timers_of(delivery), &delivery->owed[i].retry);
+	timer_stop(timers_of(delivery), &delivery->deadline);
+	handle_remove(list->handles, delivery->handle);
+	HASH_DEL(list->deliveries, delivery);
+	stat_set(&list->stats[LIVE], HASH_COUNT(list->deliveries));
+	free(delivery);
+}
+
+/* ------------------------------------------------- what the store is told */
+
+static void stored(void *arg, handle_t handle, int error,
+		   const struct transition *transition,
+		   const struct user_record *record);
+
+static int tell_store(struct delivery *delivery, enum event_kind kind,
+		      int status)
+{
+	const struct procedure *procedure = &delivery->procedure;
+	struct migration_module *module = delivery->module;
+	struct event event;
+
+	event_init(module, &event, kind, delivery->service, delivery->role);
+	event.verb = procedure->verb;
+	event.procedure_id = procedure->id;
+	event.sequence = procedure->sequence;
+	event.status = status;
+	memcpy(event.primary_id, delivery->primary_id, MCID_SIZE);
+	memcpy(event.partner_id, procedure->partner_id, MCID_SIZE);
+	memcpy(event.peer_system, procedure->peer_system, SYSTEM_NAME_SIZE);
+	return store_transition(module->core->store, &event, stored, module,
+				delivery->handle);
+}
+
+/* ------------------------------------------------------------- attempts */
+
+static void attempt(struct delivery *delivery, struct owed *owed);
+
+static void retry_due(void *arg)
+{
+	struct owed *owed = arg;
+
+	attempt(owed->delivery, owed);
+}
+
+/* Half to all of the doubled delay; differs by procedure and attempt. */
+static uint64_t backoff_ms(const struct delivery *delivery,
+			   const struct owed *owed)
+{
+	const struct migration_settings *settings = delivery->module->settings;
+	unsigned doubled = owed->attempt < 16 ? owed->attempt : 16;
+	uint64_t delay_ms = (uint64_t)settings->retry_min_ms << doubled;
+	uint32_t jitter;
+
+	if (delay_ms > settings->retry_max_ms)
+		delay_ms = settings->retry_max_ms;
+	memcpy(&jitter, delivery->procedure.id.bytes + owed->attempt % 12,
+	       sizeof(jitter));
+	return delay_ms / 2 + jitter % (delay_ms / 2 + 1);
+}
+
+static void retry_later(struct delivery *delivery, struct owed *owed,
+			uint64_t at_least_ms)
+{
+	uint64_t delay_ms = backoff_ms(delivery, owed);
+
+	owed->state = OWED_WAITING;
+	owed->attempt++;
+	stat_increment(&delivery->module->deliveries->stats[RETRIES]);
+	if (delay_ms < at_least_ms)
+		delay_ms = at_least_ms;
+	timer_start(timers_of(delivery), &owed->retry, delay_ms, retry_due,
+		    owed);
+}
+
+static bool is_confirmable(const struct delivery *delivery)
+{
+	return delivery->role == ROLE_PRIMARY &&
+	       delivery->procedure.verb == MCINFO_AUTHORIZATION &&
+	       delivery->procedure.outcome == OUTCOME_SUCCESS;
+}
+
+/* 5xx, 408 and silence mean unknown: the same again, later. */
+static bool is_unknown(int status)
+{
+	return status == SIP_NO_ANSWER || status == 408 ||
+	       (status >= 500 && status < 600);
+}
+
+/* Whether this answer ends what is owed; else it is sent again. */
+static bool is_end(const struct delivery *delivery, const struct owed *owed,
+		   int status)
+{
+	if (owed->kind == MESSAGE_RESPONSE_TO_CLIENT)
+		return status >= 200 && status < 300;
+	if (owed->kind == MESSAGE_RESPONSE_TO_PARTNER) {
+		if (is_confirmable(delivery))
+			return status == 200 || status == 481;
+		return !is_unknown(status) && status < 500;
+	}
+	if (delivery->procedure.telling)
+		return status == 200;
+	return !is_unknown(status) && (status == 200 || status >= 300);
+}
+
+static void warn_unconfirmed(const struct delivery *delivery, int status)
+{
+	static struct log_rate rate;
+	char id[UUID_TEXT_SIZE];
+
+	log_write_limited(&rate, LOG_WARNING, "migration",
+			  "msg=\"not taken: trying again, look at the other "
+			  "MC system\" status=%d procedure=%s peer=%s",
+			  status, uuid_to_text(&delivery->procedure.id, id),
+			  delivery->procedure.peer_system);
+}
+
+static enum event_kind answered_event(const struct owed *owed)
+{
+	static const enum event_kind kinds[] = {
+		[MESSAGE_REQUEST] = EVENT_REQUEST_ANSWERED,
+		[MESSAGE_RESPONSE_TO_PARTNER] = EVENT_RESPONSE_ANSWERED,
+		[MESSAGE_RESPONSE_TO_CLIENT] = EVENT_CLIENT_ANSWERED,
+	};
+
+	return kinds[owed->kind];
+}
+
+static void answered(struct migration_module *module, handle_t handle,
+		     unsigned slot, const struct sip_answer *answer)
+{
+	struct delivery *delivery =
+	    handle_get(module->deliveries->handles, handle);
+	struct owed *owed;
+	char id[UUID_TEXT_SIZE];
+
+	if (!delivery || delivery->owed[slot].state != OWED_SENT)
+		return;
+	owed = &delivery->owed[slot];
+	stat_increment(&module->deliveries->stats[ANSWERED]);
+	log_debug("migration", "msg=\"answered\" by=%s status=%d procedure=%s",
+		  slot == TO_CLIENT ? "client"
+				    : delivery->procedure.peer_system,
+		  answer->status, uuid_to_text(&delivery->procedure.id, id));
+	if (!is_end(delivery, owed, answer->status)) {
+		if (answer->status != SIP_NO_ANSWER && slot == TO_SERVER)
+			warn_unconfirmed(delivery, answer->status);
+		retry_later(delivery, owed,
+			    answer->retry_after_s * UINT64_C(1000));
+		return;
+	}
+	owed->state = OWED_STORING;
+	if (tell_store(delivery, answered_event(owed), answer->status))
+		retry_later(delivery, owed, STORE_RETRY_MS);
+}
+
+static void answered_by_server(void *arg, handle_t handle,
+			       const struct sip_answer *answer)
+{
+	answered(arg, handle, TO_SERVER, answer);
+}
+
+static void answered_by_client(void *arg, handle_t handle,
+			       const struct sip_answer *answer)
+{
+	answered(arg, handle, TO_CLIENT, answer);
+}
+
+static void attempt(struct delivery *delivery, struct owed *owed)
+{
+	struct migration_module *module = delivery->module;
+	bool to_client = owed == &delivery->owed[TO_CLIENT];
+	const struct message message = {
+		.kind = owed->kind,
+		.service = delivery->service,
+		.procedure = &delivery->procedure,
+		.cause = owed->cause,
+	};
+	int err;
+
+	stat_increment(&module->deliveries->stats[ATTEMPTS]);
+	owed->state = OWED_SENT;
+	err = message_send(module, &message, owed->attempt,
+			   to_client ? answered_by_client : answered_by_server,
+			   delivery->handle);
+	if (err == ENXIO) { /* whom nobody knows any more is owed nothing */
+		owed->state = OWED_STORING;
+		err = tell_store(delivery, answered_event(owed), 0);
+	}
+	if (err)
+		retry_later(delivery, owed, 0);
+}
+
+/* ------------------------------------------------------------- deadlines */
+
+static void deadline_due(void *arg)
+{
+	struct delivery *delivery = arg;
+	enum event_kind kind = EVENT_DEADLINE;
+
+	if (delivery->procedure.state == PROCEDURE_ANSWERING)
+		kind = delivery->role == ROLE_PARTNER ? EVENT_CLIENT_ANSWERED
+						      : EVENT_RESPONSE_ANSWERED;
+	/* Again until the store has it. */
+	timer_start(timers_of(delivery), &delivery->deadline, STORE_RETRY_MS,
+		    deadline_due, delivery);
+	tell_store(delivery, kind, 0);
+}
+
+/* Never longer than the limit itself: UTC may have been set back. */
+static uint64_t longest_wait_ms(const struct delivery *delivery)
+{
+	const struct migration_settings *settings = delivery->module->settings;
+
+	if (delivery->procedure.state == PROCEDURE_ANSWERING)
+		return settings->response_expiry_ms;
+	return delivery->procedure.verb == MCINFO_AUTHORIZATION
+		   ? settings->authorization_deadline_ms
+		   : settings->deauthorization_deadline_ms;
+}
+
+static void watch_deadline(struct delivery *delivery)
+{
+	const struct procedure *procedure = &delivery->procedure;
+	uint64_t now_us = clock_utc_us();
+	uint64_t wait_ms = 0;
+
+	timer_stop(timers_of(delivery), &delivery->deadline);
+	if (!procedure->deadline_us || procedure->state == PROCEDURE_DONE)
+		return;
+	if (procedure->deadline_us > now_us)
+		wait_ms = (procedure->deadline_us - now_us + 999) / 1000;
+	if (wait_ms > longest_wait_ms(delivery))
+		wait_ms = longest_wait_ms(delivery);
+	timer_start(timers_of(delivery), &delivery->deadline, wait_ms,
+		    deadline_due, delivery);
+}
+
+/* --------------------------------------------- following the user's record */
+
+/* What is owed in a slot; false: nothing. */
+static bool owes(const struct delivery *delivery, unsigned slot,
+		 enum message_kind *kind)
+{
+	const struct procedure *procedure = &delivery->procedure;
+
+	if (slot == TO_CLIENT) {
+		*kind = MESSAGE_RESPONSE_TO_CLIENT;
+		return delivery->role == ROLE_PARTNER &&
+		       procedure->state == PROCEDURE_ANSWERING;
+	}
+	if (delivery->role == ROLE_PRIMARY) {
+		*kind = MESSAGE_RESPONSE_TO_PARTNER;
+		return procedure->state == PROCEDURE_ANSWERING;
+	}
+	*kind = MESSAGE_REQUEST;
+	return procedure->state == PROCEDURE_FORWARDING || procedure->telling;
+}
+
+static void update_slot(struct delivery *delivery, unsigned slot,
+			const struct user_record *record, bool client_moved)
+{
+	struct owed *owed = &delivery->owed[slot];
+	bool was_owed = owed->state != OWED_NOTHING;
+
+	if (!owes(delivery, slot, &owed->kind)) {
+		timer_stop(timers_of(delivery), &owed->retry);
+		owed->state = OWED_NOTHING;
+		owed->attempt = 0;
+		return;
+	}
+	owed->cause = procedure_answer_cause(record, &delivery->procedure);
+	if (was_owed && !(slot == TO_CLIENT && client_moved))
+		return;
+	timer_stop(timers_of(delivery), &owed->retry);
+	owed->attempt = 0;
+	attempt(delivery, owed);
+}
+
+static struct delivery *find(const struct delivery_list *list, const char *key,
+			     size_t key_bytes)
+{
+	struct delivery *delivery;
+
+	HASH_FIND(hh, list->deliveries, key, key_bytes, delivery);
+	return delivery;
+}
+
+static struct delivery *create(struct migration_module *module,
+			       const struct user_record *record,
+			       const char *key, size_t key_bytes)
+{
+	struct delivery_list *list = module->deliveries;
+	struct delivery *delivery = calloc(1, sizeof(*delivery) + key_bytes);
+
+	if (!delivery || handle_add(list->handles, delivery, &delivery->handle))
+		goto fail;
+	delivery->module = module;
+	delivery->service = record->service;
+	delivery->role = record->role;
+	memcpy(delivery->primary_id, record->primary_id, MCID_SIZE);
+	memcpy(delivery->key, key, key_bytes);
+	for (unsigned i = 0; i < OWED_END; i++)
+		delivery->owed[i].delivery = delivery;
+	delivery->key_bytes = key_bytes;
+	HASH_ADD(hh, list->deliveries, key[0], key_bytes, delivery);
+	if (!delivery->hh.tbl) {
+		handle_remove(list->handles, delivery->handle);
+		goto fail;
+	}
+	stat_set(&list->stats[LIVE], HASH_COUNT(list->deliveries));
+	return delivery;
+fail:
+	free(delivery);
+	list->skipped = true;
+	return NULL;
+}
+
+static void update_one(struct migration_module *module,
+		       const struct user_record *record,
+		       const struct procedure *procedure)
+{
+	char key[KEY_SIZE];
+	size_t key_bytes =
+	    make_key(key, procedure, record->service, record->primary_id);
+	struct delivery *delivery = find(module->deliveries, key, key_bytes);
+	bool is_live = procedure_is_live(procedure);
+	bool timing_changed, client_moved;
+
+	if (!delivery && is_live)
+		delivery = create(module, record, key, key_bytes);
+	if (!delivery)
+		return;
+	if (!is_live) {
+		delivery_free(delivery);
+		return;
+	}
+	timing_changed =
+	    delivery->procedure.deadline_us != procedure->deadline_us ||
+	    delivery->procedure.state != procedure->state;
+	client_moved =
+	    strcmp(delivery->procedure.client_uri, procedure->client_uri) != 0;
+	delivery->procedure = *procedure;
+	if (timing_changed)
+		watch_deadline(delivery);
+	for (unsigned slot = 0; slot < OWED_END; slot++)
+		update_slot(delivery, slot, record, client_moved);
+}
+
+void delivery_update(struct migration_module *module,
+		     const struct user_record *record)
+{
+	for (size_t i = 0; i < record->procedure_count; i++)
+		update_one(module, record, &record->procedures[i]);
+}
+
+/* The store has heard an answer or a deadline. */
+static void stored(void *arg, handle_t handle, int error,
+		   const struct transition *transition,
+		   const struct user_record *record)
+{
+	struct migration_module *module = arg;
+	struct delivery *delivery;
+
+	if (!error)
+		delivery_update(module, record);
+	delivery = handle_get(module->deliveries->handles, handle);
+	if (!delivery)
+		return;
+	if (!error && transition->result == TRANSITION_REFUSED)
+		stat_increment(&module->deliveries->stats[ODD_EVENTS]);
+	/* Still owed: the transition failed or changed nothing. */
+	for (unsigned slot = 0; slot < OWED_END; slot++) {
+		struct owed *owed = &delivery->owed[slot];
+
+		if (owed->state == OWED_STORING)
+			retry_later(delivery, owed, STORE_RETRY_MS);
+	}
+}
+
+/* ------------------------------------------------------------- the list */
+
+static void rescan(void *arg)
+{
+	struct migration_module *module = arg;
+	struct delivery_list *list = module->deliveries;
+
+	timer_start(module->core->timers, &list->rescan, RESCAN_MS, rescan,
+		    module);
+	if (!list->skipped ||
+	    HASH_COUNT(list->deliveries) > module->settings->deliveries_max / 2)
+		return;
+	list->skipped = false;
+	store_scan_live(module->core->store);
+}
+
+size_t delivery_in_flight(const struct migration_module *module)
+{
+	struct delivery *delivery, *next;
+	size_t count = 0;
+
+	HASH_ITER(hh, module->deliveries->deliveries, delivery, next)
+	{
+		for (unsigned slot = 0; slot < OWED_END; slot++)
+			count += delivery->owed[slot].state == OWED_SENT ||
+				 delivery->owed[slot].state == OWED_STORING;
+	}
+	return count;
+}
+
+int delivery_list_create(struct migration_module *module)
+{
+	struct delivery_list *list = calloc(1, sizeof(*list));
+
+	if (!list)
+		return ENOMEM;
+	list->stats[LIVE] = (struct stat){
+		.name = "migration.live_procedures",
+		.kind = STATS_GAUGE,
+		.help =
+		    "Procedures in memory that owe a message or wait for one",
+	};
+	list->stats[ATTEMPTS] = (struct stat){
+		.name = "migration.attempts",
+		.kind = STATS_COUNTER,
+		.help = "Messages sent, repetitions included",
+	};
+	list->stats[ANSWERED] = (struct stat){
+		.name = "migration.answered",
+		.kind = STATS_COUNTER,
+		.help = "Messages that got a final answer or fell silent",
+	};
+	list->stats[RETRIES] = (struct stat){
+		.name = "migration.retries",
+		.kind = STATS_COUNTER,
+		.help = "Messages to be sent again, after a back-off",
+	};
+	list->stats[ODD_EVENTS] = (struct stat){
+		.name = "migration.odd_events",
+		.kind = STATS_COUNTER,
+		.help = "Answers and deadlines that no longer fit the state",
+	};
+	if (handle_table_create(&list->handles,
+				module->settings->deliveries_max)) {
+		free(list);
+		return ENOMEM;
+	}
+	for (size_t i = 0; i < STATS_END; i++)
+		stats_add(module->core->stats, &list->stats[i]);
+	module->deliveries = list;
+	timer_start(module->core->timers, &list->rescan, RESCAN_MS, rescan,
+		    module);
+	return 0;
+}
+
+void delivery_list_destroy(struct migration_module *module)
+{
+	struct delivery_list *list = module->deliveries;
+	struct delivery *delivery, *next;
+
+	if (!list)
+		return;
+	HASH_ITER(hh, list->deliveries, delivery, next)
+	delivery_free(delivery);
+	timer_stop(module->core->timers, &list->rescan);
+	handle_table_destroy(list->handles);
+	for (size_t i = 0; i < STATS_END; i++)
+		stats_remove(module->core->stats, &list->stats[i]);
+	free(list);
+	module->deliveries = NULL;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a procedure to the SIP MESSAGE that it owes (doc/protocol.md). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "migration/migration.h"
+
+#define SYSTEM_URI_SIZE (SYSTEM_NAME_SIZE + 8)
+#define IDENTITY_SIZE (SYSTEM_URI_SIZE + 2)
+
+/*
+ * Attempts go through the servers in turn, by priority; among those of the
+ * first priority the procedure ID picks where to begin, by weight.
+ */
+static const char *next_hop_of(const struct directory_system *system,
+			       const struct uuid *procedure_id,
+			       unsigned attempt)
+{
+	unsigned total = 0, pick;
+	size_t first = 0, group = 0;
+
+	if (!system->server_count)
+		return NULL;
+	while (group < system->server_count &&
+	       system->servers[group].priority == system->servers[0].priority)
+		total += system->servers[group++].weight;
+	memcpy(&pick, procedure_id->bytes, sizeof(pick));
+	pick = total ? pick % total : 0;
+	while (first + 1 < group && pick >= system->servers[first].weight)
+		pick -= system->servers[first++].weight;
+	return system->servers[(first + attempt) % system->server_count].uri;
+}
+
+/* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
+static int find_next_hop(const struct migration_module *module,
+			 const struct message *message, unsigned attempt,
+			 const char **next_hopp)
+{
+	const struct procedure *procedure = message->procedure;
+	const struct directory_system *system;
+
+	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT) {
+		*next_hopp = procedure->client_uri;
+		return 0;
+	}
+	system = directory_find_system(store_directory(module->core->store),
+				       procedure->peer_system);
+	if (!system)
+		return ENXIO;
+	*next_hopp = system->enabled
+			 ? next_hop_of(system, &procedure->id, attempt)
+			 : NULL;
+	return *next_hopp ? 0 : ENOENT;
+}
+
+static int build_body(const struct message *message, char **bodyp,
+		      size_t *bytesp)
+{
+	const struct procedure *procedure = message->procedure;
+	bool to_client = message->kind == MESSAGE_RESPONSE_TO_CLIENT;
+	bool is_response = message->kind != MESSAGE_REQUEST;
+	struct mcinfo info = {
+		.service = message->service,
+		.verb = procedure->verb,
+		.is_response = is_response,
+		.has_procedure_id = true,
+		.procedure_id = procedure->id,
+		.sequence = to_client ? 0 : procedure->sequence,
+		.order = is_response ? 0 : procedure->order,
+		.has_profile_index =
+		    !is_response && procedure->verb == MCINFO_AUTHORIZATION,
+		.profile_index = procedure->profile_index,
+	};
+
+	if (is_response) {
+		info.result = message->cause ? MCINFO_FAILURE : MCINFO_SUCCESS;
+		info.cause = message->cause;
+		snprintf(info.text, sizeof(info.text), "%s",
+			 message->cause ? mcinfo_cause_text(message->cause)
+					: "");
+	}
+	memcpy(info.partner_id, procedure->partner_id_given, MCID_SIZE);
+	memcpy(info.primary_id, procedure->primary_id_given, MCID_SIZE);
+	return mcinfo_build(&info, bodyp, bytesp);
+}
+
+static void log_sent(const struct message *message, const char *next_hop,
+		     unsigned attempt)
+{
+	static const char *const flows[][3] = {
+		[MCINFO_AUTHORIZATION] = { "authorization-request",
+					   "authorization-response",
+					   "authorization-response" },
+		[MCINFO_DEAUTHORIZATION] = { "deauthorization-request",
+					     "deauthorization-response",
+					     "deauthorization-response" },
+	};
+	static const char *const receivers[] = { "primary", "partner",
+						 "client" };
+	char id[UUID_TEXT_SIZE];
+
+	log_debug("migration",
+		  "msg=\"sent\" flow=%s to=%s procedure=%s sequence=%llu "
+		  "result=%s next_hop=%s attempt=%u",
+		  flows[message->procedure->verb][message->kind],
+		  receivers[message->kind],
+		  uuid_to_text(&message->procedure->id, id),
+		  (unsigned long long)message->procedure->sequence,
+		  message->kind == MESSAGE_REQUEST ? "-"
+		  : message->cause ? mcinfo_cause_name(message->cause)
+				   : "success",
+		  next_hop, attempt + 1);
+}
+
+int message_send(struct migration_module *module, const struct message *message,
+		 unsigned attempt, sip_answer_h *answered, handle_t handle)
+{
+	const struct procedure *procedure = message->procedure;
+	const struct mc_service_info *service =
+	    mc_service_info(message->service);
+	char own_uri[SYSTEM_URI_SIZE], peer_uri[SYSTEM_URI_SIZE];
+	char identity[IDENTITY_SIZE];
+	struct sip_header headers[] = {
+		{ "P-Asserted-Identity", identity },
+		{ "P-Asserted-Service", service->icsi },
+		{ "Accept-Contact", service->accept_contact },
+	};
+	struct sip_outbound outbound = {
+		.request_uri = peer_uri,
+		.from = own_uri,
+		.to = peer_uri,
+		.headers = headers,
+		.header_count = sizeof(headers) / sizeof(*headers),
+		.content_type = service->content_type,
+		.deadline_ms = module->settings->attempt_deadline_ms,
+	};
+	char *body;
+	int err = find_next_hop(module, message, attempt, &outbound.next_hop);
+
+	if (err)
+		return err;
+	err = build_body(message, &body, &outbound.body_bytes);
+	if (err)
+		return err;
+	outbound.body = body;
+	snprintf(own_uri, sizeof(own_uri), "sip:%s", module->core->system);
+	snprintf(peer_uri, sizeof(peer_uri), "sip:%s", procedure->peer_system);
+	snprintf(identity, sizeof(identity), "<%s>", own_uri);
+	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT)
+		outbound.request_uri = outbound.to = procedure->partner_id;
+	log_sent(message, outbound.next_hop, attempt);
+	err = sip_send(module->core->sip, &outbound, answered, module, handle);
+	free(body);
+	return err;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The migration module: its settings and its life. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/timer.h"
+#include "migration/migration.h"
+
+#define INBOUND_MAX 65536
+
+#define SETTING(field) .offset = offsetof(struct migration_settings, field)
+
+static const struct setting settings[] = {
+	{ .name = "authorization_deadline",
+	  .type = SETTING_DURATION,
+	  .default_value = "30s",
+	  .min = 1000,
+	  .max = 300000,
+	  .reloadable = true,
+	  .help = "After that an authorization without an outcome has failed",
+	  SETTING(authorization_deadline_ms) },
+	{ .name = "deauthorization_deadline",
+	  .type = SETTING_DURATION,
+	  .default_value = "15s",
+	  .min = 1000,
+	  .max = 300000,
+	  .reloadable = true,
+	  .help = "After that a de-authorization is finished locally and the "
+		  "primary is told in the background",
+	  SETTING(deauthorization_deadline_ms) },
+	{ .name = "attempt_deadline",
+	  .type = SETTING_DURATION,
+	  .default_value = "12s",
+	  .min = 500,
+	  .max = 32000,
+	  .reloadable = true,
+	  .help = "How long one message may wait for its SIP answer",
+	  SETTING(attempt_deadline_ms) },
+	{ .name = "response_expiry",
+	  .type = SETTING_DURATION,
+	  .default_value = "5min",
+	  .min = 1000,
+	  .max = 3600000,
+	  .reloadable = true,
+	  .help = "How long a response is tried that may expire",
+	  SETTING(response_expiry_ms) },
+	{ .name = "retry_min",
+	  .type = SETTING_DURATION,
+	  .default_value = "1s",
+	  .min = 10,
+	  .max = 60000,
+	  .reloadable = true,
+	  .help = "Shortest back-off of what is sent again",
+	  SETTING(retry_min_ms) },
+	{ .name = "retry_max",
+	  .type = SETTING_DURATION,
+	  .default_value = "60s",
+	  .min = 10,
+	  .max = 600000,
+	  .reloadable = true,
+	  .help = "Longest back-off of what is sent again",
+	  SETTING(retry_max_ms) },
+	{ .name = "order_window",
+	  .type = SETTING_DURATION,
+	  .default_value = "60s",
+	  .min = 1000,
+	  .max = 3600000,
+	  .reloadable = true,
+	  .help = "A client's order further back means that its clock was set",
+	  SETTING(order_window_ms) },
+	{ .name = "live_max",
+	  .type = SETTING_UNSIGNED,
+	  .default_value = "20000",
+	  .min = 16,
+	  .max = 10000000,
+	  .help = "Live procedures kept in memory; more wait in the store",
+	  SETTING(deliveries_max) },
+	{ .name = "notify_primary",
+	  .type = SETTING_BOOL,
+	  .default_value = "true",
+	  .reloadable = true,
+	  .help = "Whether the primary MC system is told of a "
+		  "de-authorization (10.6.3.3.2 steps 3-10)",
+	  SETTING(notify_primary) },
+	{ .name = "pinning",
+	  .type = SETTING_STRING,
+	  .default_value = "required",
+	  .reloadable = true,
+	  .help = "\"required\": an admission must name both MC service IDs; "
+		  "\"lab\": one of a whole MC system is enough",
+	  SETTING(pinning) },
+	{ .name = NULL },
+};
+
+static int check_settings(const struct migration_settings *values)
+{
+	if (strcmp(values->pinning, "required") &&
+	    strcmp(values->pinning, "lab")) {
+		log_error("migration",
+			  "msg=\"migration.pinning is neither \\\"required\\\" "
+			  "nor \\\"lab\\\"\" value=\"%s\"",
+			  values->pinning);
+		return EINVAL;
+	}
+	if (values->retry_min_ms > values->retry_max_ms) {
+		log_error("migration", "msg=\"migration.retry_min is greater "
+				       "than migration.retry_max\"");
+		return EINVAL;
+	}
+	if (!strcmp(values->pinning, "lab"))
+		log_warning("migration",
+			    "msg=\"pinning is off: whoever is admitted may "
+			    "claim any user of that MC system\"");
+	if (!values->notify_primary)
+		log_warning(
+		    "migration",
+		    "msg=\"notify_primary is off: the primary MC system "
+		    "redirects to us until it learns otherwise\"");
+	return 0;
+}
+
+static void add_stats(struct migration_module *module)
+{
+	module->requests = (struct stat){
+		.name = "migration.received",
+		.kind = STATS_COUNTER,
+		.help = "MESSAGE requests received",
+	};
+	module->refused = (struct stat){
+		.name = "migration.refused",
+		.kind = STATS_COUNTER,
+		.help = "Requests refused with a 4xx",
+	};
+	module->unavailable = (struct stat){
+		.name = "migration.unavailable",
+		.kind = STATS_COUNTER,
+		.help = "Requests answered 503",
+	};
+	stats_add(module->core->stats, &module->requests);
+	stats_add(module->core->stats, &module->refused);
+	stats_add(module->core->stats, &module->unavailable);
+}
+
+static void stop(void *context)
+{
+	struct migration_module *module = context;
+	struct stats *stats = module->core->stats;
+
+	if (module->core->sip)
+		sip_set_message_handler(module->core->sip, NULL, NULL);
+	if (module->core->store)
+		store_set_live_handler(module->core->store, NULL, NULL);
+	delivery_list_destroy(module);
+	if (module->inbound) {
+		handle_drain(module->inbound, inbound_free);
+		handle_table_destroy(module->inbound);
+	}
+	mcinfo_parser_destroy(module->parser);
+	stats_remove(stats, &module->requests);
+	stats_remove(stats, &module->refused);
+	stats_remove(stats, &module->unavailable);
+	free(module);
+}
+
+static int init(struct core *core, const void *values, void **contextp)
+{
+	struct migration_module *module;
+	int err = check_settings(values);
+
+	if (err)
+		return err;
+	module = calloc(1, sizeof(*module));
+	if (!module)
+		return ENOMEM;
+	module->core = core;
+	module->settings = values;
+	add_stats(module);
+	err = mcinfo_parser_create(&module->parser);
+	if (!err)
+		err = handle_table_create(&module->inbound, INBOUND_MAX);
+	if (!err)
+		err = delivery_list_create(module);
+	if (err) {
+		stop(module);
+		return err;
+	}
+	*contextp = module;
+	return 0;
+}
+
+static void live_user(void *arg, const struct user_record *record)
+{
+	delivery_update(arg, record);
+}
+
+static int start(void *context)
+{
+	struct migration_module *module = context;
+
+	store_set_live_handler(module->core->store, live_user, module);
+	sip_set_message_handler(module->core->sip, inbound_message, module);
+	return 0;
+}
+
+static int reload(void *context, const void *values)
+{
+	struct migration_module *module = context;
+	int err = check_settings(values);
+
+	if (!err)
+		module->settings = values;
+	return err;
+}
+
+static size_t pending(void *context)
+{
+	struct migration_module *module = context;
+
+	return handle_count(module->inbound) + delivery_in_flight(module);
+}
+
+MODULE_EXPORT const struct module mcmig_module = {
+	.abi = MODULE_ABI,
+	.name = "migration",
+	.description = "Migration service authorization and de-authorization: "
+		       "partner and primary MC service server",
+	.settings = settings,
+	.settings_bytes = sizeof(struct migration_settings),
+	.init = init,
+	.start = start,
+	.reload = reload,
+	.pending = pending,
+	.stop = stop,
+};
