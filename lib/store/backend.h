@@ -51,6 +51,9 @@ struct store_item {
  *   writes: the user's row with version + 1; each changed procedure, mapping
  *	(version + 1) and migration.
  * The batch is durable when store_written() is called without an error.
+ * The records are only read: record_settle() raises the versions. A changed
+ * procedure that is not new and has no row any more (purged) is inserted. A
+ * counter above INT64_MAX: STORE_ITEM_FAILED.
  */
 
 /*
