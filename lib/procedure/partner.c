@@ -227,22 +227,21 @@ static void repeat(struct procedure *procedure, const struct event *event,
 	transition_set(transition, TRANSITION_APPLIED, 200, NULL);
 }
 
-/* A running procedure that a request without a procedure ID asks for too. */
-static bool joins_running(const struct user_record *record,
-			  const struct event *event)
+/* What a request without a procedure ID asks for already runs: it joins it. */
+static struct procedure *find_running(const struct user_record *record,
+				      const struct event *event)
 {
 	if (!event->derived_id)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < record->procedure_count; i++) {
-		const struct procedure *procedure = &record->procedures[i];
+		struct procedure *procedure = &record->procedures[i];
 
 		if (is_undecided(procedure) && procedure->verb == event->verb &&
 		    procedure->profile_index == event->profile_index &&
-		    !strcmp(procedure->partner_id, event->partner_id) &&
-		    !strcmp(procedure->client_uri, event->client_uri))
-			return true;
+		    !strcmp(procedure->partner_id, event->partner_id))
+			return procedure;
 	}
-	return false;
+	return NULL;
 }
 
 static int forward(struct user_record *record, const struct event *event)
@@ -287,13 +286,10 @@ int partner_client_request(struct user_record *record,
 	    record, &event->procedure_id, event->partner_id, 0);
 	enum mcinfo_cause cause;
 
+	if (!known)
+		known = find_running(record, event);
 	if (known) {
 		repeat(known, event, transition);
-		return 0;
-	}
-	if (joins_running(record, event)) {
-		transition_set(transition, TRANSITION_ALREADY_APPLIED, 200,
-			       NULL);
 		return 0;
 	}
 	if (record_is_full(record)) {
