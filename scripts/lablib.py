@@ -338,17 +338,21 @@ class System:
 
 
 class Lab:
-    """Both systems. `settings` go into both configurations."""
+    """Both systems. `settings` go into both configurations; a `cluster` that
+    is given runs already, and stays."""
 
     def __init__(self, folder, *, store='sqlite', users=100, build=None,
-                 host='127.0.0.1', transport='tcp', settings=None):
+                 host='127.0.0.1', transport='tcp', settings=None,
+                 cluster=None, databases='lab'):
         self.folder = pathlib.Path(folder).absolute()
         self.build = pathlib.Path(build or build_folder()).absolute()
         self.users = users
         self.transport = transport
         self.settings = settings or {}
-        self.cluster = None
-        if store == 'postgres':
+        self.databases = databases
+        self.cluster = cluster
+        self.own_cluster = store == 'postgres' and not cluster
+        if self.own_cluster:
             self.cluster = Cluster(self.folder / 'postgres')
         self.folder.mkdir(parents=True, exist_ok=True)
         # The cluster's folder inside belongs to an unprivileged user.
@@ -363,7 +367,7 @@ class Lab:
     def _store_of(self, system):
         if self.cluster:
             return PostgresStore(self.cluster.conninfo,
-                                 f'lab_{system.letter}')
+                                 f'{self.databases}_{system.letter}')
         return SqliteStore(self.folder / f'{system.letter}.db')
 
     def _provision(self, system, peer):
@@ -376,12 +380,12 @@ class Lab:
 
     def prepare(self):
         """Everything but the daemons."""
-        if self.cluster:
+        if self.own_cluster:
             self.cluster.start()
         link_modules(self.build, self.folder / 'modules')
-        for system, peer in ((self.a, self.b), (self.b, self.a)):
+        for system in self.systems:
             system.store = self._store_of(system)
-            self._provision(system, peer)
+            self._provision(system, self.b if system is self.a else self.a)
             system.configure(self.settings)
 
     def start(self):
@@ -398,7 +402,7 @@ class Lab:
     def stop(self):
         for system in self.systems:
             system.stop()
-        if self.cluster and self.cluster.conninfo:
+        if self.own_cluster and self.cluster.conninfo:
             self.cluster.stop()
             self.cluster.conninfo = None
 

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Fixtures: systems a.example and b.example as processes, on SQLite or on
+PostgreSQL (MCMIG_STORE), from the build in MCMIG_BUILD."""
+
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / 'scripts')]
+
+import documents  # noqa: E402
+import lablib  # noqa: E402
+import sippeer  # noqa: E402
+
+STORE = os.environ.get('MCMIG_STORE', 'sqlite')
+USERS = 400
+lab_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'smoke: the whole path, briefly')
+
+
+@pytest.fixture(scope='session')
+def store_kind():
+    return STORE
+
+
+@pytest.fixture(scope='session')
+def folder():
+    """Short (a socket's path has a limit), and open to the cluster's user."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix='mcmig-test.', dir='/tmp'))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope='session')
+def cluster(folder):
+    if STORE != 'postgres':
+        yield None
+        return
+    cluster = lablib.Cluster(folder / 'postgres')
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+class SoloLab(lablib.Lab):
+    """Only b.example runs; a.example is the test's own peer."""
+
+    def __init__(self, folder, peer, **options):
+        super().__init__(folder, transport=peer.transport, **options)
+        self.a.host, self.a.port = peer.host, peer.port
+        self.systems = (self.b,)
+
+
+def lab_options(cluster, options):
+    number = next(lab_numbers)
+    options.setdefault('users', USERS)
+    options.setdefault('settings', {'': {'log_level': 'debug'}})
+    if options.pop('own_store', False):
+        options['store'] = STORE
+    else:
+        options['cluster'] = cluster
+    return {'databases': f'lab{number}', **options}, f'lab{number}'
+
+
+@pytest.fixture
+def make_lab(folder, cluster):
+    """A factory of labs; `own_store`: on a PostgreSQL cluster of its own."""
+    labs = []
+
+    def make(kind=lablib.Lab, *arguments, start=True, **options):
+        options, name = lab_options(cluster, options)
+        labs.append(kind(folder / name, *arguments, **options))
+        if start:
+            labs[-1].start()
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.stop()
+
+
+@pytest.fixture
+def make_solo(make_lab):
+    def make(peer, **options):
+        return make_lab(SoloLab, peer, **options)
+
+    return make
+
+
+@pytest.fixture(scope='module')
+def lab(folder, cluster):
+    """One for all tests of a module, which each take users of their own."""
+    options, name = lab_options(cluster, {})
+    lab = lablib.Lab(folder / name, **options)
+    lab.start()
+    yield lab
+    lab.stop()
+
+
+user_numbers = itertools.cycle(range(1, USERS + 1))
+
+
+class Pair:
+    """A user of a.example with an admitted ID at b.example."""
+
+    def __init__(self):
+        number = next(user_numbers)
+        self.primary_id = f'sip:user{number:05}@a.example'
+        self.partner_id = f'sip:visitor{number:05}@b.example'
+
+
+@pytest.fixture
+def pair():
+    return Pair()
+
+
+@pytest.fixture
+def make_pair():
+    return Pair
+
+
+@pytest.fixture
+def make_peer():
+    peers = []
+
+    def make(*arguments, **options):
+        peers.append(sippeer.Peer(*arguments, **options))
+        return peers[-1]
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def ue():
+    """Runs mcmig-ue: its exit status and its steps."""
+    def run(verb, server, pair, *options, profile=1, transport='udp'):
+        done = subprocess.run(
+            [lablib.build_folder() / 'src/mcmig-ue', verb, '--json',
+             '--server', f'sip:{server};transport={transport}',
+             '--partner-id', pair.partner_id, '--primary-id', pair.primary_id,
+             '--profile', str(profile), *options],
+            stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+        return done.returncode, [json.loads(line)
+                                 for line in done.stdout.splitlines()]
+
+    return run
+
+
+STATE_TABLES = ('procedure', 'user_state', 'partner_mapping',
+                'primary_migration')
+
+
+def count_rows(system):
+    """Of every table that a request may change."""
+    return {table: int(system.store.query(f'SELECT count(*) FROM {table}')
+                       [0][0]) for table in STATE_TABLES}
+
+
+@pytest.fixture
+def rows():
+    return count_rows
+
+
+@pytest.fixture
+def client_request():
+    """Sends a client's document to a partner system; the SIP answer."""
+    def send(peer, system, body, *, service='mcptt', identity='sip:x@b.example',
+             **options):
+        options.setdefault('content_type', documents.content_type(service))
+        return peer.ask(system.server, f'sip:{system.name}', body,
+                        sender=identity,
+                        headers=documents.service_headers(service, identity,
+                                                          'Preferred'),
+                        **options)
+
+    return send
+
+
+@pytest.fixture
+def server_request():
+    """Sends a document as the server of `sender`; the SIP answer."""
+    def send(peer, system, body, *, service='mcptt', sender='a.example',
+             **options):
+        options.setdefault('content_type', documents.content_type(service))
+        return peer.ask(system.server, f'sip:{system.name}', body,
+                        sender=f'sip:{sender}',
+                        headers=documents.service_headers(
+                            service, f'sip:{sender}', 'Asserted'),
+                        **options)
+
+    return send
+
+
+@pytest.fixture
+def wait_until():
+    """For what becomes true without an event that a test could see."""
+    def wait(condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, 'does not become true'
+            time.sleep(0.02)
+
+    return wait

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SQL of an operator, taken over by a running daemon."""
+
+import pytest
+
+
+@pytest.fixture
+def outcome(lab, ue, pair):
+    """(exit status, cause) of an authorization with a new procedure ID."""
+    def ask(profile=1):
+        status, steps = ue('authorize', lab.b.server, pair, profile=profile)
+        response = next((line for line in steps if line['step'] == 'response'),
+                        {})
+        return status, response.get('cause')
+
+    return ask
+
+
+def test_profile_gets_permission(lab, pair, outcome):
+    assert outcome(3) == (1, 'not-permitted')
+    lab.a.store.execute(
+        'INSERT INTO permission (primary_id, service, profile_index, '
+        f"partner_system) VALUES ('{pair.primary_id}', 'mcptt', 3, '*')")
+    assert outcome(3) == (0, None)
+
+
+def test_user_is_disabled_and_enabled(lab, pair, outcome, wait_until):
+    lab.a.store.execute('UPDATE mc_user SET enabled = FALSE '
+                        f"WHERE primary_id = '{pair.primary_id}'")
+    wait_until(lambda: outcome() == (1, 'user-disabled'))
+    lab.a.store.execute('UPDATE mc_user SET enabled = TRUE '
+                        f"WHERE primary_id = '{pair.primary_id}'")
+    wait_until(lambda: outcome() == (0, None))
+
+
+def test_admission_comes_and_goes(lab, pair, outcome, wait_until):
+    pair.primary_id = 'sip:newcomer@a.example'
+    pair.partner_id = 'sip:guest@b.example'
+    lab.a.store.execute(
+        f"INSERT INTO mc_user (primary_id) VALUES ('{pair.primary_id}');"
+        'INSERT INTO user_profile (primary_id, service, profile_index) '
+        f"VALUES ('{pair.primary_id}', 'mcptt', 1);"
+        'INSERT INTO permission (primary_id, service, profile_index, '
+        "partner_system) "
+        f"VALUES ('{pair.primary_id}', 'mcptt', 1, 'b.example')")
+    assert outcome() == (1, 'not-admitted')
+    lab.b.store.execute(
+        'INSERT INTO admission (primary_system, primary_id, partner_id) '
+        f"VALUES ('a.example', '{pair.primary_id}', '{pair.partner_id}')")
+    assert outcome() == (0, None)
+    lab.b.store.execute('DELETE FROM admission '
+                        f"WHERE primary_id = '{pair.primary_id}'")
+    wait_until(lambda: outcome() == (1, 'not-admitted'))
+
+
+def test_admission_that_is_over(lab, pair, outcome, wait_until):
+    lab.b.store.execute("UPDATE admission SET valid_until = "
+                        "'2020-01-01T00:00:00Z' "
+                        f"WHERE primary_id = '{pair.primary_id}'")
+    wait_until(lambda: outcome() == (1, 'not-admitted'))
+
+
+def test_admission_of_a_system_is_not_enough(lab, pair, outcome):
+    """The pair must be pinned: anybody could claim any primary ID."""
+    lab.b.store.execute('UPDATE admission SET partner_id = NULL '
+                        f"WHERE primary_id = '{pair.primary_id}'")
+    assert outcome() == (1, 'not-admitted')
+
+
+def test_peer_system_is_disabled(make_lab, ue, pair, wait_until):
+    lab = make_lab()
+    lab.b.store.execute(
+        "UPDATE mc_system SET enabled = FALSE WHERE name = 'a.example'")
+
+    def cause():
+        _, steps = ue('authorize', lab.b.server, pair)
+        return next((line.get('cause') for line in steps
+                     if line['step'] == 'response'), None)
+
+    wait_until(lambda: cause() == 'system-disabled')
+
+
+def test_new_system(lab, wait_until):
+    lab.b.store.execute(
+        "INSERT INTO mc_system (name) VALUES ('c.example');"
+        'INSERT INTO mc_system_domain (domain, system) '
+        "VALUES ('c.example', 'c.example');"
+        'INSERT INTO mc_server (system, uri) '
+        "VALUES ('c.example', 'sip:127.0.0.3:5060;transport=tcp')")
+    wait_until(lambda: any(system['name'] == 'c.example'
+                           for system in lab.b.ctl('systems')))
