@@ -55,17 +55,19 @@ BAD = {
 }
 
 BAD_AT_PARTNER = {
-    'unknown system': (403, {'body': REQUEST.replace(
+    'unknown system': (404, {'body': REQUEST.replace(
         '@primary_id@', 'sip:user@elsewhere.example')}),
-    'both IDs ours': (403, {'body': REQUEST.replace(
+    'both IDs ours': (400, {'body': REQUEST.replace(
         '@primary_id@', 'sip:user@b.example')}),
+    'IDs swapped': (400, {'body': SWAPPED}),
+    'sequence': (400, {'sequence_attribute': ' sequence="12345678"'}),
 }
 
 BAD_AT_PRIMARY = {
     'no sequence': (400, {'sequence_attribute': ''}),
     'sequence is a word': (400, {'sequence_attribute': ' sequence="next"'}),
     'no procedure': (400, body(' procedure="@procedure@"', '')),
-    'IDs swapped': (403, {'body': SWAPPED}),
+    'IDs swapped': (400, {'body': SWAPPED}),
 }
 
 
@@ -75,7 +77,7 @@ def refuse(stage, status, changes):
     changes = {'body': REQUEST, **changes}
     values = {'method': 'MESSAGE', 'type': MCPTT_INFO,
               'request_uri': 'sip:b.example', 'headers': 'Max-Forwards: 70',
-              'expect': 'Warning: 399' if status in (400, 403) else '.',
+              'expect': 'Warning: 399' if status in (400, 404) else '.',
               'status': status, **changes}
     known = {**stage.values, **values}
     for word in ('sequence_attribute', 'partner_id', 'primary_id',
