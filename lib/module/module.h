@@ -70,7 +70,4 @@ struct module {
 	void (*stop)(void *context);
 };
 
-/* What the loader looks up in a shared object. */
-extern const struct module mcmig_module;
-
 #endif

@@ -30,6 +30,9 @@ struct migration_settings {
 	char *pinning; /* "required" or "lab" */
 };
 
+/* The module's export; the simulation links it. */
+extern const struct module mcmig_module;
+
 struct migration_module;
 
 struct delivery_list; /* delivery.c */
