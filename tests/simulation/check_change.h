@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What one write may change, and what it tells the user. */
+#ifndef MCMIG_SIMULATION_CHECK_CHANGE_H
+#define MCMIG_SIMULATION_CHECK_CHANGE_H
+
+#include "client.h"
+#include "tables.h"
+
+/* A success that a partner has decided: the user may have heard of it. */
+struct check_told {
+	enum mcinfo_verb verb; /* 0: none yet */
+	struct uuid procedure_id;
+	uint64_t sequence;
+	uint64_t key; /* grows with what the user does: order, or visits */
+};
+
+struct check_history {
+	/* By system and user: of the highest sequence. */
+	struct check_told told[3][SIM_USERS_MAX];
+	struct check_told authorized[3][SIM_USERS_MAX];
+};
+
+struct sim;
+
+void check_change(struct sim *sim, struct check_history *history,
+		  unsigned system, const struct user_record *record);
+
+#endif

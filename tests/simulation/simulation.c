@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "simulation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "describe.h"
+#include "net.h"
+
+#define SECOND_US 1000000u
+#define REST_MAX_US (1200u * (uint64_t)SECOND_US)
+
+struct sim *sim_create(void)
+{
+	struct sim *sim = calloc(1, sizeof(*sim));
+
+	if (!sim)
+		abort();
+	sim->schedule = schedule_create();
+	sim->net = net_create(sim);
+	sim->clients = clients_create(sim);
+	sim->check = check_create(sim);
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		node_init(&sim->nodes[i], sim, i);
+	return sim;
+}
+
+void sim_destroy(struct sim *sim)
+{
+	if (!sim)
+		return;
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		node_fini(&sim->nodes[i]);
+	check_destroy(sim->check);
+	clients_destroy(sim->clients);
+	net_destroy(sim->net);
+	schedule_destroy(sim->schedule);
+	free(sim);
+}
+
+void sim_after(struct sim *sim, uint64_t delay_us, schedule_h *handler,
+	       void *arg, uint64_t value)
+{
+	schedule_add(sim->schedule, sim->now_us + delay_us, handler, arg,
+		     value);
+}
+
+void sim_violation(struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	if (*sim->violation)
+		return;
+	va_start(args, format);
+	vsnprintf(sim->violation, sizeof(sim->violation), format, args);
+	va_end(args);
+	sim_tell(sim, "VIOLATION: %s", sim->violation);
+}
+
+void sim_ladder(const struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	printf("%8.3f  ", (double)sim->now_us / SECOND_US);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* -------------------------------------------------------------------- plan */
+
+/* Each kind of fault is there in about half of the runs. */
+static unsigned draw_fault(struct sim *sim, unsigned kind, unsigned max)
+{
+	unsigned drawn = (unsigned)random_below(&sim->random, max) + 1;
+	bool on = random_chance(&sim->random, 500);
+
+	return on && (sim->options.faults & kind) ? drawn : 0;
+}
+
+static void draw_plan(struct sim *sim)
+{
+	static const uint64_t delays_us[] = { 100000, 1000000, 8000000 };
+	struct sim_random *random = &sim->random;
+	struct sim_plan *plan = &sim->plan;
+
+	*plan = (struct sim_plan){ 0 };
+	plan->users = (unsigned)random_between(random, 1, 3);
+	plan->actions = (unsigned)random_between(random, 2, 14);
+	plan->loss = draw_fault(sim, FAULT_LOSS, 300);
+	plan->twice = draw_fault(sim, FAULT_DOUBLE, 300);
+	plan->late = draw_fault(sim, FAULT_DELAY, 300);
+	plan->max_delay_us = delays_us[random_below(random, 3)];
+	plan->reliable = random_chance(random, 500);
+	plan->crashes = draw_fault(sim, FAULT_CRASH, 8);
+	plan->outages = draw_fault(sim, FAULT_OUTAGE, 4);
+	plan->commit_unknown = draw_fault(sim, FAULT_COMMIT, 100);
+	plan->commit_slow = draw_fault(sim, FAULT_COMMIT, 60);
+	plan->between = draw_fault(sim, FAULT_BETWEEN, 300);
+	plan->provision = draw_fault(sim, FAULT_PROVISION, 6);
+	plan->span_us = random_between(random, 1, 150) * SECOND_US;
+	plan->retention_us =
+	    random_chance(random, 300) ? 100 * SECOND_US : 3600ull * SECOND_US;
+	if (sim->options.actions)
+		plan->actions = sim->options.actions;
+}
+
+/* ------------------------------------------------------------------- faults */
+
+static void act(void *arg, uint64_t value)
+{
+	struct sim *sim = arg;
+
+	(void)value;
+	clients_act(sim->clients);
+}
+
+static void change_provisioning(void *arg, uint64_t value)
+{
+	struct sim *sim = arg;
+
+	(void)value;
+	clients_change_provisioning(sim->clients);
+}
+
+static void restart(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	if (!sim->nodes[i].up)
+		node_start(&sim->nodes[i]);
+}
+
+static void crash(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	node_crash(&sim->nodes[i]);
+	sim_after(sim, random_between(&sim->random, 1000, 20 * SECOND_US),
+		  restart, sim, i);
+}
+
+static void outage_ends(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	database_return(sim->nodes[i].database);
+}
+
+static void outage(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	database_leave(sim->nodes[i].database);
+	sim_after(sim, random_between(&sim->random, 1000, 20 * SECOND_US),
+		  outage_ends, sim, i);
+}
+
+static void heal(void *arg, uint64_t value)
+{
+	struct sim *sim = arg;
+
+	(void)value;
+	sim_tell(sim, "       no more faults");
+	sim->healed = true;
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		database_return(sim->nodes[i].database);
+		restart(sim, i);
+	}
+}
+
+static void spread(struct sim *sim, unsigned count, schedule_h *handler)
+{
+	for (unsigned i = 0; i < count; i++)
+		sim_after(sim, random_below(&sim->random, sim->plan.span_us),
+			  handler, sim,
+			  random_below(&sim->random, SIM_SYSTEMS));
+}
+
+static void begin(struct sim *sim)
+{
+	uint64_t seed = sim->options.seed * 0x9E3779B97F4A7C15u + 1;
+
+	sim->now_us = 0;
+	sim->healed = false;
+	sim->violation[0] = '\0';
+	sim->random.state = seed;
+	schedule_reset(sim->schedule, seed ^ 0x5DEECE66Du);
+	draw_plan(sim);
+	node_use_clock(sim);
+	net_reset(sim->net);
+	check_reset(sim->check);
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		database_reset(sim->nodes[i].database);
+	clients_reset(sim->clients);
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		node_start(&sim->nodes[i]);
+	spread(sim, sim->plan.actions, act);
+	spread(sim, sim->plan.crashes, crash);
+	spread(sim, sim->plan.outages, outage);
+	spread(sim, sim->plan.provision, change_provisioning);
+	sim_after(sim, sim->plan.span_us, heal, sim, 0);
+}
+
+/* --------------------------------------------------------------------- run */
+
+static void step(struct sim *sim)
+{
+	uint64_t next_us = schedule_next_us(sim->schedule);
+	struct node *due = NULL;
+
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		uint64_t node_us = node_next_us(&sim->nodes[i]);
+
+		if (node_us < next_us) {
+			next_us = node_us;
+			due = &sim->nodes[i];
+		}
+	}
+	if (next_us > sim->now_us)
+		sim->now_us = next_us;
+	if (due)
+		node_run_timers(due);
+	else
+		schedule_run_next(sim->schedule);
+	sim->steps++;
+}
+
+static bool is_quiet(const struct sim *sim)
+{
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		if (!node_is_idle(&sim->nodes[i]))
+			return false;
+	}
+	return clients_are_quiet(sim->clients) && check_is_quiet(sim->check);
+}
+
+static void run_until(struct sim *sim, uint64_t until_us)
+{
+	while (sim->now_us < until_us && !*sim->violation)
+		step(sim);
+}
+
+/* Quiet, and still so when the last copy has arrived. */
+static void run_to_rest(struct sim *sim)
+{
+	uint64_t give_up_us = sim->plan.span_us + REST_MAX_US;
+
+	run_until(sim, sim->plan.span_us + 1);
+	while (!*sim->violation && !is_quiet(sim)) {
+		if (sim->now_us > give_up_us) {
+			check_report_unrest(sim->check);
+			return;
+		}
+		run_until(sim, sim->now_us + SECOND_US);
+	}
+	run_until(sim, sim->now_us + sim->plan.max_delay_us + 40 * SECOND_US);
+	if (!*sim->violation && !is_quiet(sim))
+		run_until(sim, sim->now_us + 20 * SECOND_US);
+	if (!*sim->violation && !is_quiet(sim))
+		check_report_unrest(sim->check);
+	if (!*sim->violation) {
+		check_instant(sim->check);
+		clients_check_end(sim->clients);
+	}
+}
+
+bool sim_run(struct sim *sim, const struct sim_options *options)
+{
+	sim->options = *options;
+	begin(sim);
+	run_to_rest(sim);
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		sim->options.ladder = false;
+		node_crash(&sim->nodes[i]);
+	}
+	node_use_clock(NULL);
+	return !*sim->violation;
+}
