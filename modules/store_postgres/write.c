@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guarded writes. One transaction, in this order:
+ *   1. advisory locks of the partner IDs whose mapping changes: every writer
+ *	of a mapping takes them, so that the guards read next stay true even for
+ *	rows that do not exist yet;
+ *   2. the users' rows where all guards hold, stamped with the transaction;
+ *   3. procedures, mappings, migrations of the users so stamped.
+ * An item whose guard fails thus writes nothing and disturbs no other. Locks
+ * and rows are taken in the order of their keys: two writers do not deadlock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store_postgres/postgres.h"
+#include "store_postgres/row.h"
+
+static const struct statement lock_mappings = {
+	"lock_mappings",
+	"SELECT pg_advisory_xact_lock(k) FROM unnest($1::int8[]) AS k",
+};
+
+/* A missing node row stops all; its first row tells that it is there. */
+static const struct statement write_users = {
+	"write_users",
+	"WITH lease AS MATERIALIZED (SELECT FROM node "
+	"WHERE name = $1::text AND incarnation = $2::int8), "
+	"written AS (INSERT INTO user_state AS u (service, primary_id, role, "
+	"version, last_sequence, last_order, last_epoch, confirmed_epoch, "
+	"written_by) "
+	"SELECT i.service, i.primary_id, i.role, i.version + 1, "
+	"i.last_sequence, i.last_order, i.last_epoch, i.confirmed_epoch, "
+	"pg_current_xact_id() "
+	"FROM lease, unnest($3::int2[], $4::text[], $5::int2[], $6::int8[], "
+	"$7::int8[], $8::int8[], $9::int8[], $10::int8[]) WITH ORDINALITY "
+	"AS i(service, primary_id, role, version, last_sequence, last_order, "
+	"last_epoch, confirmed_epoch, item) "
+	"WHERE (i.version = 0 OR i.version = (SELECT s.version "
+	"FROM user_state s WHERE s.service = i.service "
+	"AND s.primary_id = i.primary_id)) "
+	"AND i.item <> ALL (ARRAY("
+	"SELECT n.item FROM unnest($11::int8[], $12::int2[], $13::text[], "
+	"$14::uuid[], $15::text[], $16::int8[]) "
+	"AS n(item, service, primary_id, procedure_id, partner_id, sequence) "
+	"JOIN procedure p USING (service, primary_id, procedure_id, "
+	"partner_id, sequence) "
+	"UNION ALL "
+	"SELECT n.item FROM unnest($17::int8[], $18::int2[], $19::text[], "
+	"$20::int8[]) AS n(item, service, partner_id, version) "
+	"LEFT JOIN partner_mapping m USING (service, partner_id) "
+	"WHERE coalesce(m.version, 0) <> n.version)) "
+	"ON CONFLICT (service, primary_id) DO UPDATE SET "
+	"role = EXCLUDED.role, version = EXCLUDED.version, "
+	"last_sequence = EXCLUDED.last_sequence, "
+	"last_order = EXCLUDED.last_order, last_epoch = EXCLUDED.last_epoch, "
+	"confirmed_epoch = EXCLUDED.confirmed_epoch, "
+	"written_by = EXCLUDED.written_by "
+	"WHERE u.version = EXCLUDED.version - 1 "
+	"RETURNING u.service, u.primary_id) "
+	"SELECT 0::int2 AS service, ''::text AS primary_id FROM lease "
+	"UNION ALL SELECT service, primary_id FROM written",
+};
+
+/* The user whose guards have held in this transaction. */
+#define JOIN_WRITTEN_USER                                            \
+	"JOIN user_state u ON u.service = i.service "                \
+	"AND u.primary_id = i.primary_id AND u.version = i.version " \
+	"AND u.written_by = pg_current_xact_id() "
+
+static const struct statement write_procedures = {
+	"write_procedures",
+	"INSERT INTO procedure (service, primary_id, procedure_id, "
+	"partner_id, sequence, role, verb, state, outcome, cause, telling, "
+	"profile_index, \"order\", epoch, partner_id_given, primary_id_given, "
+	"peer_system, client_uri, created_us, deadline_us, finished_us, node, "
+	"incarnation) "
+	"SELECT i.service, i.primary_id, i.procedure_id, i.partner_id, "
+	"i.sequence, u.role, i.verb, i.state, i.outcome, i.cause, i.telling, "
+	"i.profile_index, i.\"order\", i.epoch, i.partner_id_given, "
+	"i.primary_id_given, i.peer_system, i.client_uri, i.created_us, "
+	"i.deadline_us, i.finished_us, $1::text, $2::int8 "
+	"FROM unnest($3::int2[], $4::text[], $5::int8[], $6::uuid[], "
+	"$7::text[], $8::int8[], $9::int2[], $10::int2[], $11::int2[], "
+	"$12::int2[], $13::bool[], $14::int2[], $15::int8[], $16::int8[], "
+	"$17::text[], $18::text[], $19::text[], $20::text[], $21::int8[], "
+	"$22::int8[], $23::int8[]) "
+	"AS i(service, primary_id, version, procedure_id, partner_id, "
+	"sequence, verb, state, outcome, cause, telling, profile_index, "
+	"\"order\", epoch, partner_id_given, primary_id_given, peer_system, "
+	"client_uri, created_us, deadline_us, finished_us) " JOIN_WRITTEN_USER
+	"ON CONFLICT (service, primary_id, procedure_id, partner_id, sequence) "
+	"DO UPDATE SET role = EXCLUDED.role, verb = EXCLUDED.verb, "
+	"state = EXCLUDED.state, outcome = EXCLUDED.outcome, "
+	"cause = EXCLUDED.cause, telling = EXCLUDED.telling, "
+	"profile_index = EXCLUDED.profile_index, "
+	"\"order\" = EXCLUDED.\"order\", epoch = EXCLUDED.epoch, "
+	"partner_id_given = EXCLUDED.partner_id_given, "
+	"primary_id_given = EXCLUDED.primary_id_given, "
+	"peer_system = EXCLUDED.peer_system, "
+	"client_uri = EXCLUDED.client_uri, created_us = EXCLUDED.created_us, "
+	"deadline_us = EXCLUDED.deadline_us, "
+	"finished_us = EXCLUDED.finished_us, node = EXCLUDED.node, "
+	"incarnation = EXCLUDED.incarnation",
+};
+
+static const struct statement write_mappings = {
+	"write_mappings",
+	"INSERT INTO partner_mapping AS m (service, partner_id, primary_id, "
+	"primary_system, version, status, procedure_id, sequence, "
+	"profile_index, started_us, ended_us, written_by) "
+	"SELECT i.service, i.partner_id, i.owner_id, i.primary_system, "
+	"i.mapping_version + 1, i.status, i.procedure_id, i.sequence, "
+	"i.profile_index, i.started_us, i.ended_us, u.written_by "
+	"FROM unnest($1::int2[], $2::text[], $3::int8[], $4::text[], "
+	"$5::text[], $6::text[], $7::int8[], $8::int2[], $9::uuid[], "
+	"$10::int8[], $11::int2[], $12::int8[], $13::int8[]) "
+	"AS i(service, primary_id, version, partner_id, owner_id, "
+	"primary_system, mapping_version, status, procedure_id, sequence, "
+	"profile_index, started_us, ended_us) " JOIN_WRITTEN_USER
+	"ON CONFLICT (service, partner_id) DO UPDATE SET "
+	"primary_id = EXCLUDED.primary_id, "
+	"primary_system = EXCLUDED.primary_system, "
+	"version = EXCLUDED.version, status = EXCLUDED.status, "
+	"procedure_id = EXCLUDED.procedure_id, "
+	"sequence = EXCLUDED.sequence, "
+	"profile_index = EXCLUDED.profile_index, "
+	"started_us = EXCLUDED.started_us, ended_us = EXCLUDED.ended_us, "
+	"written_by = EXCLUDED.written_by "
+	"WHERE m.version = EXCLUDED.version - 1",
+};
+
+static const struct statement write_migrations = {
+	"write_migrations",
+	"INSERT INTO primary_migration (service, primary_id, partner_system, "
+	"partner_id, active, procedure_id, sequence, deauthorized_sequence, "
+	"epoch, profile_index, started_us, ended_us) "
+	"SELECT i.service, i.primary_id, i.partner_system, i.partner_id, "
+	"i.active, i.procedure_id, i.sequence, i.deauthorized_sequence, "
+	"i.epoch, i.profile_index, i.started_us, i.ended_us "
+	"FROM unnest($1::int2[], $2::text[], $3::int8[], $4::text[], "
+	"$5::text[], $6::bool[], $7::uuid[], $8::int8[], $9::int8[], "
+	"$10::int8[], $11::int2[], $12::int8[], $13::int8[]) "
+	"AS i(service, primary_id, version, partner_system, partner_id, "
+	"active, procedure_id, sequence, deauthorized_sequence, epoch, "
+	"profile_index, started_us, ended_us) " JOIN_WRITTEN_USER
+	"ON CONFLICT (service, primary_id, partner_system) DO UPDATE SET "
+	"partner_id = EXCLUDED.partner_id, active = EXCLUDED.active, "
+	"procedure_id = EXCLUDED.procedure_id, "
+	"sequence = EXCLUDED.sequence, "
+	"deauthorized_sequence = EXCLUDED.deauthorized_sequence, "
+	"epoch = EXCLUDED.epoch, profile_index = EXCLUDED.profile_index, "
+	"started_us = EXCLUDED.started_us, ended_us = EXCLUDED.ended_us",
+};
+
+const struct statement *const write_statements[] = {
+	&lock_mappings,	 &write_users,	    &write_procedures,
+	&write_mappings, &write_migrations, NULL
+};
+
+/* --- which items ----------------------------------------------------------- */
+
+static bool fits(const struct user_record *record)
+{
+	uint64_t all = record->version | record->last_sequence |
+		       record->last_order | record->last_epoch |
+		       record->confirmed_epoch;
+
+	for (size_t i = 0; i < record->procedure_count; i++) {
+		const struct procedure *p = &record->procedures[i];
+
+		all |= p->sequence | p->order | p->epoch | p->created_us |
+		       p->deadline_us | p->finished_us;
+	}
+	for (size_t i = 0; i < record->mapping_count; i++) {
+		const struct mapping *m = &record->mappings[i];
+
+		all |= m->version | m->sequence | m->started_us | m->ended_us;
+	}
+	for (size_t i = 0; i < record->migration_count; i++) {
+		const struct migration *m = &record->migrations[i];
+
+		all |= m->sequence | m->deauthorized_sequence | m->epoch |
+		       m->started_us | m->ended_us;
+	}
+	return all <= INT64_MAX;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct user_record *one =
+	    (*(struct store_item *const *)a)->record;
+	const struct user_record *two =
+	    (*(struct store_item *const *)b)->record;
+
+	if (one->service != two->service)
+		return one->service < two->service ? -1 : 1;
+	return strcmp(one->primary_id, two->primary_id);
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *one = a, *two = b;
+
+	if (one->item->record->service != two->item->record->service)
+		return one->item->record->service < two->item->record->service
+			   ? -1
+			   : 1;
+	return strcmp(one->mapping->partner_id, two->mapping->partner_id);
+}
+
+static bool add_claim(struct claims *claims, struct store_item *item,
+		      const struct mapping *mapping)
+{
+	if (claims->count == claims->size) {
+		size_t size = claims->size ? claims->size * 2 : 64;
+		struct claim *grown =
+		    realloc(claims->list, size * sizeof(*grown));
+
+		if (!grown)
+			return false;
+		claims->list = grown;
+		claims->size = size;
+	}
+	claims->list[claims->count++] = (struct claim){ item, mapping };
+	return true;
+}
+
+static bool add_claims(struct claims *claims, struct store_item *item)
+{
+	const struct user_record *record = item->record;
+
+	for (size_t i = 0; i < record->mapping_count; i++)
+		if (record->mappings[i].changed &&
+		    !add_claim(claims, item, &record->mappings[i]))
+			return false;
+	return true;
+}
+
+/* Of two items that claim one partner ID, the second is too late. */
+static void drop_second_claims(struct claims *claims)
+{
+	qsort(claims->list, claims->count, sizeof(*claims->list),
+	      compare_claims);
+	for (size_t i = 1; i < claims->count; i++)
+		if (!compare_claims(&claims->list[i - 1], &claims->list[i]))
+			claims->list[i].item->status = STORE_ITEM_CONFLICT;
+}
+
+/* Those that are to be sent stand in front, in the order of their keys. */
+static void choose_items(struct part *part, struct claims *claims)
+{
+	static struct log_rate rate;
+	size_t chosen = 0;
+
+	claims->count = 0;
+	qsort(part->items, part->count, sizeof(struct store_item *),
+	      compare_items);
+	for (size_t i = 0; i < part->count; i++) {
+		struct store_item *item = part->items[i];
+
+		item->status = STORE_ITEM_DONE;
+		if (fits(item->record) && add_claims(claims, item))
+			continue;
+		item->status = STORE_ITEM_FAILED;
+		log_write_limited(&rate, LOG_ERROR, "store_postgres",
+				  "msg=\"a number is too big to be "
+				  "stored\" user=%s",
+				  item->record->primary_id);
+	}
+	if (claims->count > 1)
+		drop_second_claims(claims);
+	for (size_t i = 0; i < part->count; i++) {
+		struct store_item *item = part->items[i];
+
+		if (item->status != STORE_ITEM_DONE)
+			continue;
+		item->status = STORE_ITEM_CONFLICT; /* until its row is seen */
+		part->items[i] = part->items[chosen];
+		part->items[chosen++] = item;
+	}
+	part->chosen = chosen;
+}
+
+/* --- statements ------------------------------------------------------------ */
+
+/* Columns of a statement that is being built. */
+struct columns {
+	struct array_set *set;
+	struct array *array[24];
+};
+
+static void start_columns(struct columns *columns, struct array_set *set,
+			  const enum array_type *types, size_t count)
+{
+	columns->set = set;
+	for (size_t i = 0; i < count; i++)
+		columns->array[i] = array_set_add(set, types[i]);
+}
+
+#define COLUMNS(columns, set, types) \
+	start_columns(columns, set, types, sizeof(types) / sizeof(*(types)))
+
+/* Of one row, from left to right. */
+#define INT2(value) array_add_int2(c->set, *array++, (unsigned)(value))
+#define INT8(value) array_add_int8(c->set, *array++, value)
+#define BOOL(value) array_add_bool(c->set, *array++, value)
+#define TEXT(value) array_add_text(c->set, *array++, value)
+#define UUID(value) array_add_uuid(c->set, *array++, &(value))
+
+static void execute(struct postgres *postgres, struct part *part,
+		    const struct statement *statement)
+{
+	connection_execute(&postgres->connections[WRITER], statement,
+			   &postgres->parameters);
+	if (statement == &write_users)
+		part->users_statement = part->statements;
+	part->statements++;
+}
+
+/* FNV-1a; two partner IDs with one number only wait for each other. */
+static uint64_t lock_number(const struct claim *claim)
+{
+	uint64_t hash = 0xcbf29ce484222325 ^ claim->item->record->service;
+
+	for (const char *c = claim->mapping->partner_id; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+	return hash;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, two = *(const uint64_t *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+static void send_locks(struct postgres *postgres, struct part *part)
+{
+	struct array_set *set = &postgres->parameters;
+	struct claims *claims = &postgres->claims;
+	struct array *array;
+	uint64_t *numbers = calloc(claims->count + 1, sizeof(*numbers));
+
+	array_set_start(set);
+	array = array_set_add(set, ARRAY_INT8);
+	if (!numbers) {
+		set->failed =
+		    true; /* breaks the connection: no lock, no write */
+	} else {
+		for (size_t i = 0; i < claims->count; i++)
+			numbers[i] = lock_number(&claims->list[i]);
+		qsort(numbers, claims->count, sizeof(*numbers),
+		      compare_numbers);
+		for (size_t i = 0; i < claims->count; i++)
+			array_add_int8(set, array, numbers[i]);
+	}
+	free(numbers);
+	execute(postgres, part, &lock_mappings);
+}
+
+static void add_user(struct columns *c, const struct user_record *record)
+{
+	struct array **array = c->array;
+
+	INT2(record->service);
+	TEXT(record->primary_id);
+	INT2(record->role);
+	INT8(record->version);
+	INT8(record->last_sequence);
+	INT8(record->last_order);
+	INT8(record->last_epoch);
+	INT8(record->confirmed_epoch);
+}
+
+static void add_procedure_guard(struct columns *c, size_t number,
+				const struct user_record *record,
+				const struct procedure *procedure)
+{
+	struct array **array = c->array;
+
+	INT8(number);
+	INT2(record->service);
+	TEXT(record->primary_id);
+	UUID(procedure->id);
+	TEXT(procedure->partner_id);
+	INT8(procedure->sequence);
+}
+
+static void add_mapping_guard(struct columns *c, size_t number,
+			      const struct user_record *record,
+			      const struct mapping *mapping)
+{
+	struct array **array = c->array;
+
+	INT8(number);
+	INT2(record->service);
+	TEXT(mapping->partner_id);
+	INT8(mapping->version);
+}
+
+static void add_procedure_guards(struct columns *c, size_t number,
+				 const struct user_record *record)
+{
+	for (size_t i = 0; i < record->procedure_count; i++)
+		if (record->procedures[i].changed &&
+		    record->procedures[i].is_new)
+			add_procedure_guard(c, number, record,
+					    &record->procedures[i]);
+}
+
+static void add_mapping_guards(struct columns *c, size_t number,
+			       const struct user_record *record)
+{
+	for (size_t i = 0; i < record->mapping_count; i++)
+		if (record->mappings[i].changed)
+			add_mapping_guard(c, number, record,
+					  &record->mappings[i]);
+}
+
+static void send_users(struct postgres *postgres, struct part *part)
+{
+	static const enum array_type user_types[] = {
+		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT2, ARRAY_INT8,
+		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+	};
+	static const enum array_type procedure_types[] = {
+		ARRAY_INT8, ARRAY_INT2, ARRAY_TEXT,
+		ARRAY_UUID, ARRAY_TEXT, ARRAY_INT8,
+	};
+	static const enum array_type mapping_types[] = {
+		ARRAY_INT8,
+		ARRAY_INT2,
+		ARRAY_TEXT,
+		ARRAY_INT8,
+	};
+	struct array_set *set = &postgres->parameters;
+	struct columns users, procedures, mappings;
+
+	array_set_start(set);
+	array_set_add_text(set, postgres->node);
+	array_set_add_int8(set, postgres->incarnation);
+	COLUMNS(&users, set, user_types);
+	COLUMNS(&procedures, set, procedure_types);
+	COLUMNS(&mappings, set, mapping_types);
+	for (size_t i = 0; i < part->chosen; i++) {
+		const struct user_record *record = part->items[i]->record;
+
+		add_user(&users, record);
+		add_procedure_guards(&procedures, i + 1, record);
+		add_mapping_guards(&mappings, i + 1, record);
+	}
+	execute(postgres, part, &write_users);
+}
+
+/* NULL stands for the canonical form, which most clients write. */
+static const char *given(const char *text, const char *canonical)
+{
+	return strcmp(text, canonical) ? text : NULL;
+}
+
+static void add_procedure(struct columns *c, const struct user_record *record,
+			  const struct procedure *procedure)
+{
+	struct array **array = c->array;
+
+	INT2(record->service);
+	TEXT(record->primary_id);
+	INT8(record->version + 1);
+	UUID(procedure->id);
+	TEXT(procedure->partner_id);
+	INT8(procedure->sequence);
+	INT2(procedure->verb);
+	INT2(procedure->state);
+	INT2(procedure->outcome);
+	INT2(procedure->cause);
+	BOOL(procedure->telling);
+	INT2(procedure->profile_index);
+	INT8(procedure->order);
+	INT8(procedure->epoch);
+	TEXT(given(procedure->partner_id_given, procedure->partner_id));
+	TEXT(given(procedure->primary_id_given, record->primary_id));
+	TEXT(procedure->peer_system);
+	TEXT(procedure->client_uri);
+	INT8(procedure->created_us);
+	INT8(procedure->deadline_us);
+	INT8(procedure->finished_us);
+}
+
+static void send_procedures(struct postgres *postgres, struct part *part)
+{
+	static const enum array_type types[] = {
+		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT8, ARRAY_UUID, ARRAY_TEXT,
+		ARRAY_INT8, ARRAY_INT2, ARRAY_INT2, ARRAY_INT2, ARRAY_INT2,
+		ARRAY_BOOL, ARRAY_INT2, ARRAY_INT8, ARRAY_INT8, ARRAY_TEXT,
+		ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT8, ARRAY_INT8,
+		ARRAY_INT8,
+	};
+	struct array_set *set = &postgres->parameters;
+	struct columns columns;
+
+	array_set_start(set);
+	array_set_add_text(set, postgres->node);
+	array_set_add_int8(set, postgres->incarnation);
+	COLUMNS(&columns, set, types);
+	for (size_t i = 0; i < part->chosen; i++) {
+		const struct user_record *record = part->items[i]->record;
+
+		for (size_t k = 0; k < record->procedure_count; k++)
+			if (record->procedures[k].changed)
+				add_procedure(&columns, record,
+					      &record->procedures[k]);
+	}
+	if (columns.array[0]->count)
+		execute(postgres, part, &write_procedures);
+}
+
+static void add_mapping(struct columns *c, const struct user_record *record,
+			const struct mapping *mapping)
+{
+	struct array **array = c->array;
+
+	INT2(record->service);
+	TEXT(record->primary_id);
+	INT8(record->version + 1);
+	TEXT(mapping->partner_id);
+	TEXT(mapping->primary_id);
+	TEXT(mapping->primary_system);
+	INT8(mapping->version);
+	INT2(mapping->status);
+	UUID(mapping->procedure_id);
+	INT8(mapping->sequence);
+	INT2(mapping->profile_index);
+	INT8(mapping->started_us);
+	INT8(mapping->ended_us);
+}
+
+static void send_mappings(struct postgres *postgres, struct part *part)
+{
+	static const enum array_type types[] = {
+		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT,
+		ARRAY_TEXT, ARRAY_INT8, ARRAY_INT2, ARRAY_UUID, ARRAY_INT8,
+		ARRAY_INT2, ARRAY_INT8, ARRAY_INT8,
+	};
+	struct columns columns;
+
+	array_set_start(&postgres->parameters);
+	COLUMNS(&columns, &postgres->parameters, types);
+	for (size_t i = 0; i < part->chosen; i++) {
+		const struct user_record *record = part->items[i]->record;
+
+		for (size_t k = 0; k < record->mapping_count; k++)
+			if (record->mappings[k].changed)
+				add_mapping(&columns, record,
+					    &record->mappings[k]);
+	}
+	if (columns.array[0]->count)
+		execute(postgres, part, &write_mappings);
+}
+
+static void add_migration(struct columns *c, const struct user_record *record,
+			  const struct migration *migration)
+{
+	struct array **array = c->array;
+
+	INT2(record->service);
+	TEXT(record->primary_id);
+	INT8(record->version + 1);
+	TEXT(migration->partner_system);
+	TEXT(migration->partner_id);
+	BOOL(migration->active);
+	UUID(migration->procedure_id);
+	INT8(migration->sequence);
+	INT8(migration->deauthorized_sequence);
+	INT8(migration->epoch);
+	INT2(migration->profile_index);
+	INT8(migration->started_us);
+	INT8(migration->ended_us);
+}
+
+static void send_migrations(struct postgres *postgres, struct part *part)
+{
+	static const enum array_type types[] = {
+		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT,
+		ARRAY_BOOL, ARRAY_UUID, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+		ARRAY_INT2, ARRAY_INT8, ARRAY_INT8,
+	};
+	struct columns columns;
+
+	array_set_start(&postgres->parameters);
+	COLUMNS(&columns, &postgres->parameters, types);
+	for (size_t i = 0; i < part->chosen; i++) {
+		const struct user_record *record = part->items[i]->record;
+
+		for (size_t k = 0; k < record->migration_count; k++)
+			if (record->migrations[k].changed)
+				add_migration(&columns, record,
+					      &record->migrations[k]);
+	}
+	if (columns.array[0]->count)
+		execute(postgres, part, &write_migrations);
+}
+
+static void send(struct postgres *postgres, struct part *part)
+{
+	part->statements = 0;
+	choose_items(part, &postgres->claims);
+	if (postgres->claims.count)
+		send_locks(postgres, part);
+	send_users(postgres, part);
+	send_procedures(postgres, part);
+	send_mappings(postgres, part);
+	send_migrations(postgres, part);
+}
+
+/* --- results --------------------------------------------------------------- */
+
+/* Rows come in the order of the items, so the next one is nearly always it. */
+static void mark_written(struct part *part, uint64_t service,
+			 const char *primary_id)
+{
+	for (size_t i = 0; i < part->chosen; i++) {
+		struct store_item *item =
+		    part->items[(part->position + i) % part->chosen];
+
+		if (item->record->service != service ||
+		    strcmp(item->record->primary_id, primary_id))
+			continue;
+		item->status = STORE_ITEM_DONE;
+		part->position += i + 1;
+		return;
+	}
+}
+
+static void take_rows(struct request *request, unsigned statement,
+		      const PGresult *result)
+{
+	struct part *part = (struct part *)request;
+
+	if (statement != part->users_statement)
+		return;
+	for (int row = 0; row < PQntuples(result); row++) {
+		uint64_t service = row_integer(result, row, 0);
+
+		if (service)
+			mark_written(part, service, PQgetvalue(result, row, 1));
+		else
+			part->lease_seen = true;
+	}
+}
+
+static int settle(struct part *part)
+{
+	if (part->lease_seen)
+		return 0;
+	node_lease_lost(part->batch->postgres);
+	return EPERM;
+}
+
+const struct batch_kind write_kind = {
+	.name = "write",
+	.connection = WRITER,
+	.send = send,
+	.result = take_rows,
+	.settle = settle,
+	.finished = store_written,
+};
