@@ -372,8 +372,12 @@ static uint64_t wait_us(const struct runner *runner, uint64_t now)
 static void count_users(struct runner *runner)
 {
 	for (uint32_t i = 0; i < runner->users.count; i++) {
-		runner->result->migrated += runner->users.all[i].migrated;
-		runner->result->unknown += runner->users.all[i].unknown;
+		const struct user *user = &runner->users.all[i];
+
+		runner->result->migrated += user->migrated;
+		runner->result->unknown += user->unknown ||
+					   user->state == USER_ASKING ||
+					   user->state == USER_WAITING;
 	}
 }
 
