@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sending, repeating and giving up. A request is kept as text, not as Sofia's
+ * message: 2 kB instead of 8, and a repeat is rare.
+ */
+#include "sip/client_transaction.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/msg.h>
+#include <sofia-sip/su_tag.h>
+#include <sofia-sip/tport_tag.h>
+
+#include "base/clock.h"
+
+static void on_timer(void *arg);
+
+uint64_t client_unique(struct client_transactions *client)
+{
+	struct siphash hash;
+
+	client->sent++;
+	siphash_start(&hash, &client->key);
+	siphash_add(&hash, &client->sent, sizeof(client->sent));
+	return siphash_end(&hash);
+}
+
+static void show_gauge(struct sip_stack *stack)
+{
+	sip_gauge(stack->counters, SIP_COUNT_client_transactions,
+		  handle_count(stack->client->by_handle));
+}
+
+int client_transaction_create(struct sip_stack *stack,
+			      struct client_transaction **transactionp)
+{
+	struct client_transaction *new = calloc(1, sizeof(*new));
+	int err;
+
+	if (!new)
+		return ENOMEM;
+	new->stack = stack;
+	err = handle_add(stack->client->by_handle, new, &new->own);
+	if (err) {
+		free(new);
+		return err;
+	}
+	DL_APPEND(stack->client->all, new);
+	/* The magic cookie of RFC 3261 8.1.1.7, our handle, and a secret. */
+	snprintf(new->branch, sizeof(new->branch), "z9hG4bK%llx.%016llx",
+		 (unsigned long long)new->own,
+		 (unsigned long long)client_unique(stack->client));
+	show_gauge(stack);
+	*transactionp = new;
+	return 0;
+}
+
+struct client_transaction *
+client_transaction_find(const struct sip_stack *stack, const char *branch)
+{
+	struct client_transaction *found;
+	unsigned long long handle;
+
+	if (strncmp(branch, "z9hG4bK", 7))
+		return NULL;
+	handle = strtoull(branch + 7, NULL, 16);
+	found = handle_get(stack->client->by_handle, handle);
+	return found && !strcmp(found->branch, branch) ? found : NULL;
+}
+
+static void release_connection(struct client_transaction *transaction)
+{
+	if (!transaction->connection)
+		return;
+	tport_release(transaction->connection, transaction->pending, NULL, NULL,
+		      (tp_client_t *)transaction, 0);
+	tport_unref(transaction->connection);
+	transaction->connection = NULL;
+}
+
+void client_transaction_free(struct client_transaction *transaction)
+{
+	struct sip_stack *stack = transaction->stack;
+
+	timer_stop(stack->timers, &transaction->timer);
+	release_connection(transaction);
+	handle_remove(stack->client->by_handle, transaction->own);
+	DL_DELETE(stack->client->all, transaction);
+	if (transaction->peer)
+		peer_give(stack->client, transaction->peer);
+	free(transaction->text);
+	free(transaction);
+	show_gauge(stack);
+}
+
+void client_transaction_finish(struct client_transaction *transaction,
+			       const struct sip_answer *answer)
+{
+	sip_answer_h *handler = transaction->handler;
+	void *arg = transaction->arg;
+	handle_t handle = transaction->handle;
+
+	client_transaction_free(transaction);
+	handler(arg, handle, answer);
+}
+
+/* --- Sending ------------------------------------------------------------- */
+
+/* The connection is gone. Sofia may tell so inside a send of another request:
+ * the owner hears of it in the next turn. */
+static void on_connection_error(tp_stack_t *agent, tp_client_t *client,
+				tport_t *tport, msg_t *msg, int error)
+{
+	struct client_transaction *transaction =
+	    (struct client_transaction *)client;
+
+	(void)agent;
+	(void)tport;
+	(void)msg;
+	(void)error;
+	transaction->failed = true;
+	timer_start(transaction->stack->timers, &transaction->timer, 0,
+		    on_timer, transaction);
+}
+
+static void watch_connection(struct client_transaction *transaction,
+			     tport_t *tport)
+{
+	int pending;
+
+	if (!tport_is_secondary(tport))
+		return;
+	pending = tport_pend(tport, NULL, on_connection_error,
+			     (tp_client_t *)transaction);
+	if (pending <= 0)
+		return;
+	transaction->pending = pending;
+	transaction->connection = tport_ref(tport);
+}
+
+/* 0, or -1: it did not leave. */
+static int send_text(struct client_transaction *transaction)
+{
+	const struct peer *peer = transaction->peer;
+	tp_name_t name = {
+		.tpn_proto = peer->transport == SIP_UDP ? "udp" : "tcp",
+		.tpn_canon = peer->host,
+		.tpn_host = peer->host,
+		.tpn_port = peer->port,
+	};
+	msg_t *msg = msg_make(parser_class(), 0, transaction->text,
+			      (ssize_t)transaction->bytes);
+	tport_t *used;
+
+	if (!msg)
+		return -1;
+	/* The transport is the next hop's: no change to TCP by size. */
+	used = tport_tsend(peer->listener->tport, msg, &name,
+			   TPTAG_MTU(INT_MAX), TAG_END());
+	msg_destroy(msg);
+	if (used)
+		watch_connection(transaction, used);
+	return used ? 0 : -1;
+}
+
+/* --- Time ---------------------------------------------------------------- */
+
+static void wait_for_next(struct client_transaction *transaction)
+{
+	uint64_t now_ms = clock_monotonic_ms(), left_ms = 0;
+
+	if (transaction->deadline_ms > now_ms)
+		left_ms = transaction->deadline_ms - now_ms;
+	if (transaction->interval_ms && transaction->interval_ms < left_ms)
+		left_ms = transaction->interval_ms;
+	timer_start(transaction->stack->timers, &transaction->timer, left_ms,
+		    on_timer, transaction);
+}
+
+static void on_timer(void *arg)
+{
+	static const struct sip_answer silence = { .status = SIP_NO_ANSWER };
+	struct client_transaction *transaction = arg;
+	struct sip_stack *stack = transaction->stack;
+	uint32_t t2_ms = T2_IN_T1 * stack->t1_ms;
+
+	if (transaction->failed) {
+		sip_count(stack->counters, SIP_COUNT_client_transport_failed);
+		client_transaction_finish(transaction, &silence);
+		return;
+	}
+	if (clock_monotonic_ms() >= transaction->deadline_ms) {
+		sip_count(stack->counters, SIP_COUNT_client_timed_out);
+		client_transaction_finish(transaction, &silence);
+		return;
+	}
+	sip_count(stack->counters, SIP_COUNT_client_retransmitted);
+	send_text(transaction);
+	transaction->interval_ms *= 2;
+	if (transaction->interval_ms > t2_ms)
+		transaction->interval_ms = t2_ms;
+	wait_for_next(transaction);
+}
+
+void client_transaction_start(struct client_transaction *transaction,
+			      uint32_t deadline_ms)
+{
+	bool is_udp = transaction->peer->transport == SIP_UDP;
+
+	transaction->deadline_ms = clock_monotonic_ms() + deadline_ms;
+	transaction->interval_ms = is_udp ? transaction->stack->t1_ms : 0;
+	wait_for_next(transaction);
+	/* On UDP the next repeat may get through; on TCP nothing will. */
+	if (send_text(transaction) && !is_udp)
+		on_connection_error(NULL, (tp_client_t *)transaction, NULL,
+				    NULL, EPIPE);
+}
+
+void client_transaction_proceed(struct client_transaction *transaction)
+{
+	if (!transaction->interval_ms)
+		return;
+	transaction->interval_ms = T2_IN_T1 * transaction->stack->t1_ms;
+	wait_for_next(transaction);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of lib/sip share: the stack and its parts. */
+#ifndef MCMIG_SIP_INTERNAL_H
+#define MCMIG_SIP_INTERNAL_H
+
+#include <netinet/in.h>
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_stateless.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/tport.h>
+
+#include "sip/counters.h"
+#include "sip/server_transaction.h"
+#include "sip/siphash.h"
+#include "sip/stack.h"
+
+struct client_transactions;
+struct timers;
+
+#define ADDRESS_SIZE (SIP_HOST_SIZE + sizeof("[]:65535"))
+/* Document, token and a multipart around them: the same bound as the parser. */
+#define SIP_BODY_BYTES_MAX 65536
+/* RFC 3261 table 4: T2 is 8 times T1, transactions live 64 times T1. */
+#define T2_IN_T1 8
+#define LIFETIME_IN_T1 64
+
+struct listener {
+	enum sip_transport transport;
+	int family;
+	tport_t *tport;		    /* the agent's */
+	char address[ADDRESS_SIZE]; /* as bound */
+	char sent_by[ADDRESS_SIZE]; /* for our Via: never a wildcard */
+};
+
+struct sip_stack {
+	struct sip sip; /* first: what roles hold */
+	struct loop *loop;
+	struct timers *timers;
+	struct sip_counters *counters;
+	char *domain;
+	uint32_t t1_ms;
+	bool draining;
+
+	nta_agent_t *agent;
+	struct listener *listeners;
+	size_t listener_count;
+
+	sip_message_h *message_handler;
+	void *message_arg;
+	struct answers *answers;
+	struct server_transactions *server_transactions;
+	struct handle_table *server_requests; /* those that wait */
+	uint32_t server_transactions_max;
+	struct siphash_key fingerprint_key, tag_key;
+
+	struct client_transactions *client;
+};
+
+/* --- transport.c --------------------------------------------------------- */
+
+/* Binds one entry of `listen`; fills `listener`. 0, EINVAL, EADDRINUSE. */
+int transport_listen(struct sip_stack *stack, const char *entry,
+		     struct listener *listener);
+/* NULL: nothing of ours has that transport and family. */
+const struct listener *transport_find(const struct sip_stack *stack,
+				      enum sip_transport transport, int family);
+/* A numeric address as text without brackets. */
+void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
+
+/* --- parser.c ------------------------------------------------------------ */
+
+/* Sofia's message class with a name for each mandatory header that is missing.
+ * NULL: out of memory. */
+const msg_mclass_t *parser_class(void);
+
+/* --- reply.c ------------------------------------------------------------- */
+
+/* Answers `request` (taken over) on `tport`, statelessly. `to_tag` NULL: one
+ * of Sofia's. `extra`: further header lines, or NULL. */
+void reply_send(struct sip_stack *stack, msg_t *request, tport_t *tport,
+		const char *to_tag, const struct answer *answer,
+		const char *extra);
+
+/* --- server.c, client.c -------------------------------------------------- */
+
+int server_create(struct sip_stack *stack);
+void server_destroy(struct sip_stack *stack);
+void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip);
+void server_reply(struct sip *base, handle_t transaction,
+		  const struct sip_reply *reply);
+
+int client_create(struct sip_stack *stack, uint32_t transactions_max,
+		  uint32_t peer_outstanding_max);
+void client_destroy(struct sip_stack *stack);
+void client_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip);
+int client_send(struct sip *base, const struct sip_outbound *message,
+		sip_answer_h *handler, void *arg, handle_t handle);
+size_t client_outstanding(const struct sip_stack *stack);
+
+#endif

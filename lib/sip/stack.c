@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The SIP stack: one agent, used statelessly, its listeners and both sides. */
+#include "sip/stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/su_tag.h>
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "sip/internal.h"
+
+/*
+ * Sofia compares it with what it can read from a connection, not with one
+ * message: less closes connections with many requests in them.
+ */
+#define AGENT_BYTES_MAX (2 * 1024 * 1024)
+
+/* Requests, and the answers that belong to no transaction of Sofia's: all. */
+static int receive(nta_agent_magic_t *magic, nta_agent_t *agent, msg_t *msg,
+		   sip_t *sip)
+{
+	struct sip_stack *stack = (struct sip_stack *)magic;
+
+	(void)agent;
+	if (sip->sip_request)
+		server_receive(stack, msg, sip);
+	else
+		client_receive(stack, msg, sip);
+	return 0;
+}
+
+static void set_message_handler(struct sip *sip, sip_message_h *handler,
+				void *arg)
+{
+	struct sip_stack *stack = (struct sip_stack *)sip;
+
+	stack->message_handler = handler;
+	stack->message_arg = arg;
+}
+
+static const struct sip_ops stack_ops = {
+	.set_message_handler = set_message_handler,
+	.reply = server_reply,
+	.send = client_send,
+};
+
+/* --- Life ---------------------------------------------------------------- */
+
+static int create_agent(struct sip_stack *stack)
+{
+	const msg_mclass_t *class = parser_class();
+
+	if (!class)
+		return ENOMEM;
+	stack->agent =
+	    nta_agent_create(loop_su_root(stack->loop), (url_string_t *)-1,
+			     receive, (nta_agent_magic_t *)stack,
+			     NTATAG_MCLASS(class),
+			     NTATAG_MAXSIZE(AGENT_BYTES_MAX), NTATAG_UA(0),
+			     NTATAG_SERVER_RPORT(1), NTATAG_BAD_REQ_MASK(0),
+			     NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), TAG_END());
+	return stack->agent ? 0 : ENOMEM;
+}
+
+static int listen_all(struct sip_stack *stack,
+		      const struct sip_stack_config *config)
+{
+	stack->listeners =
+	    calloc(config->listen_count, sizeof(*stack->listeners));
+	if (!stack->listeners)
+		return ENOMEM;
+	for (size_t i = 0; i < config->listen_count; i++) {
+		int err = transport_listen(stack, config->listen[i],
+					   &stack->listeners[i]);
+
+		if (err)
+			return err;
+		stack->listener_count++;
+	}
+	return 0;
+}
+
+static int check_config(const struct sip_stack_config *config)
+{
+	if (config->listen_count && config->domain && *config->domain &&
+	    config->t1_ms && config->server_transactions_max &&
+	    config->client_transactions_max && config->peer_outstanding_max)
+		return 0;
+	log_error("sip", "msg=\"nothing to listen on, or a limit of 0: set "
+			 "listen, system and the sip limits\"");
+	return EINVAL;
+}
+
+static int fill(struct sip_stack *stack, const struct sip_stack_config *config)
+{
+	int err;
+
+	stack->domain = strdup(config->domain);
+	if (!stack->domain)
+		return ENOMEM;
+	err = server_create(stack);
+	if (!err)
+		err = client_create(stack, config->client_transactions_max,
+				    config->peer_outstanding_max);
+	if (!err)
+		err = create_agent(stack);
+	if (!err)
+		err = listen_all(stack, config);
+	return err;
+}
+
+int sip_stack_create(struct sip_stack **stackp, struct loop *loop,
+		     struct stats *stats, const struct sip_stack_config *config)
+{
+	struct sip_stack *stack;
+	int err = check_config(config);
+
+	if (err)
+		return err;
+	stack = calloc(1, sizeof(*stack));
+	if (!stack)
+		return ENOMEM;
+	stack->sip.ops = &stack_ops;
+	stack->loop = loop;
+	stack->timers = loop_timers(loop);
+	stack->t1_ms = config->t1_ms;
+	stack->server_transactions_max = config->server_transactions_max;
+	err = sip_counters_create(&stack->counters, stats);
+	if (!err)
+		err = fill(stack, config);
+	if (err) {
+		sip_stack_destroy(stack);
+		return err;
+	}
+	*stackp = stack;
+	return 0;
+}
+
+/* Transactions hold references to the agent's transports: they go first. */
+void sip_stack_destroy(struct sip_stack *stack)
+{
+	if (!stack)
+		return;
+	server_destroy(stack);
+	client_destroy(stack);
+	if (stack->agent)
+		nta_agent_destroy(stack->agent);
+	sip_counters_destroy(stack->counters);
+	free(stack->listeners);
+	free(stack->domain);
+	free(stack);
+}
+
+struct sip *sip_stack_sip(struct sip_stack *stack)
+{
+	return &stack->sip;
+}
+
+const char *sip_stack_address(const struct sip_stack *stack, size_t i)
+{
+	return i < stack->listener_count ? stack->listeners[i].address : NULL;
+}
+
+void sip_stack_drain(struct sip_stack *stack)
+{
+	stack->draining = true;
+}
+
+size_t sip_stack_pending(const struct sip_stack *stack)
+{
+	return server_transactions_waiting(stack->server_transactions) +
+	       client_outstanding(stack);
+}

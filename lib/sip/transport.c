@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Listeners: one explicit URL a transport, bound through the agent. */
+#include "sip/internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/su_tag.h>
+#include <sofia-sip/tport_tag.h>
+
+#include "base/log.h"
+
+/* The cap of Sofia, for the listen backlog and each connection's sends. */
+#define QUEUE_SIZE 1000
+#define UDP_BUFFER_BYTES (4 * 1024 * 1024)
+
+struct endpoint {
+	enum sip_transport transport;
+	int family;
+	char host[SIP_HOST_SIZE];
+	unsigned port;
+};
+
+static int parse_port(const char *text, unsigned *port)
+{
+	char *end;
+	unsigned long value;
+
+	if (*text < '0' || *text > '9')
+		return EINVAL;
+	value = strtoul(text, &end, 10);
+	if (*end || value > 65535)
+		return EINVAL;
+	*port = (unsigned)value;
+	return 0;
+}
+
+static int family_of(const char *host)
+{
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET, host, &address) == 1)
+		return AF_INET;
+	if (inet_pton(AF_INET6, host, &address) == 1)
+		return AF_INET6;
+	return AF_UNSPEC;
+}
+
+/* "udp:127.0.0.1:5060", "tcp:[::1]:0" */
+static int parse_entry(const char *entry, struct endpoint *endpoint)
+{
+	const char *host = entry + 4, *port = strrchr(entry, ':');
+	size_t host_bytes;
+
+	if (!strncmp(entry, "udp:", 4))
+		endpoint->transport = SIP_UDP;
+	else if (!strncmp(entry, "tcp:", 4))
+		endpoint->transport = SIP_TCP;
+	else
+		return EINVAL;
+	if (port <= host)
+		return EINVAL;
+	host_bytes = (size_t)(port - host);
+	if (*host == '[' && host[host_bytes - 1] == ']') {
+		host++;
+		host_bytes -= 2;
+	}
+	if (host_bytes >= sizeof(endpoint->host))
+		return EINVAL;
+	memcpy(endpoint->host, host, host_bytes);
+	endpoint->host[host_bytes] = '\0';
+	endpoint->family = family_of(endpoint->host);
+	if ((endpoint->family == AF_INET6) != (host[-1] == '['))
+		return EINVAL;
+	return endpoint->family == AF_UNSPEC
+		   ? EINVAL
+		   : parse_port(port + 1, &endpoint->port);
+}
+
+static void make_url(const struct endpoint *endpoint, char *url, size_t size)
+{
+	bool v6 = endpoint->family == AF_INET6;
+	char port[8] = "*";
+
+	if (endpoint->port)
+		snprintf(port, sizeof(port), "%u", endpoint->port);
+	snprintf(url, size, "sip:%s%s%s:%s;transport=%s", v6 ? "[" : "",
+		 endpoint->host, v6 ? "]" : "", port,
+		 endpoint->transport == SIP_UDP ? "udp" : "tcp");
+}
+
+static tport_t *last_primary(nta_agent_t *agent)
+{
+	tport_t *last = NULL;
+
+	for (tport_t *each = tport_primaries(nta_agent_tports(agent)); each;
+	     each = tport_next(each))
+		last = each;
+	return last;
+}
+
+/* Sofia's Via of a wildcard address has one of the host's. */
+static const char *via_host(nta_agent_t *agent, const tp_name_t *name)
+{
+	for (const sip_via_t *via = nta_agent_via(agent); via;
+	     via = via->v_next) {
+		const char *protocol = strrchr(via->v_protocol, '/');
+		const char *port = via->v_port ? via->v_port : "5060";
+
+		if (protocol && !strcasecmp(protocol + 1, name->tpn_proto) &&
+		    !strcmp(port, name->tpn_port))
+			return via->v_host;
+	}
+	return name->tpn_host;
+}
+
+static bool is_wildcard(const char *host)
+{
+	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::");
+}
+
+static void describe(struct sip_stack *stack, const struct endpoint *endpoint,
+		     struct listener *listener)
+{
+	const tp_name_t *name = tport_name(listener->tport);
+	bool v6 = endpoint->family == AF_INET6;
+
+	snprintf(listener->address, sizeof(listener->address), "%s%s%s:%s",
+		 v6 ? "[" : "", endpoint->host, v6 ? "]" : "", name->tpn_port);
+	if (is_wildcard(endpoint->host))
+		snprintf(listener->sent_by, sizeof(listener->sent_by), "%s:%s",
+			 via_host(stack->agent, name), name->tpn_port);
+	else
+		memcpy(listener->sent_by, listener->address,
+		       sizeof(listener->sent_by));
+}
+
+int transport_listen(struct sip_stack *stack, const char *entry,
+		     struct listener *listener)
+{
+	struct endpoint endpoint;
+	char url[128];
+	int err;
+
+	if (parse_entry(entry, &endpoint)) {
+		log_error("sip",
+			  "msg=\"listen: write udp:ADDRESS:PORT or "
+			  "tcp:ADDRESS:PORT, IPv6 in brackets\" entry=\"%s\"",
+			  entry);
+		return EINVAL;
+	}
+	make_url(&endpoint, url, sizeof(url));
+	if (nta_agent_add_tport(
+		stack->agent, (const url_string_t *)url,
+		TPTAG_QUEUESIZE(QUEUE_SIZE), TPTAG_UDP_RMEM(UDP_BUFFER_BYTES),
+		TPTAG_UDP_WMEM(UDP_BUFFER_BYTES),
+		/* Sofia's STUN server answers and logs without bound. */
+		TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
+		err = su_errno();
+		log_error("sip",
+			  "msg=\"cannot listen\" entry=\"%s\" "
+			  "error=\"%s\"",
+			  entry, strerror(err));
+		return err == EADDRINUSE ? EADDRINUSE : EINVAL;
+	}
+	listener->transport = endpoint.transport;
+	listener->family = endpoint.family;
+	listener->tport = last_primary(stack->agent);
+	describe(stack, &endpoint, listener);
+	return 0;
+}
+
+const struct listener *transport_find(const struct sip_stack *stack,
+				      enum sip_transport transport, int family)
+{
+	for (size_t i = 0; i < stack->listener_count; i++) {
+		const struct listener *each = &stack->listeners[i];
+
+		if (each->transport == transport && each->family == family)
+			return each;
+	}
+	return NULL;
+}
+
+void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)
+{
+	const su_sockaddr_t *address = msg_addr(msg);
+
+	host[0] = '\0';
+	if (address->su_family == AF_INET6)
+		inet_ntop(AF_INET6, &address->su_sin6.sin6_addr, host,
+			  SIP_HOST_SIZE);
+	else
+		inet_ntop(AF_INET, &address->su_sin.sin_addr, host,
+			  SIP_HOST_SIZE);
+	*port = ntohs(address->su_port);
+}
