@@ -139,7 +139,8 @@ def read_client(process, show):
 
 
 def run_client(lab, verb, pair, profile):
-    """mcmig-ue and both logs at once, until every step was seen."""
+    """mcmig-ue and both logs at once, until every step was seen; the ID of
+    the procedure."""
     procedure = str(uuid.uuid4())
     command = [lab.program('mcmig-ue'), verb, '--json',
                '--server', f'sip:{lab.b.server}', '--procedure', procedure,
@@ -171,6 +172,7 @@ def run_client(lab, verb, pair, profile):
     if status or not show.is_complete():
         raise lablib.LabError(f'mcmig-ue: exit {status}, '
                               f'{show.drawn} of {len(show.steps)} steps seen')
+    return procedure
 
 
 def wait_for_redirection(system, identity, expected):
@@ -197,9 +199,9 @@ def show_reach(lab, pair):
     print()
 
 
-def show_tables(lab, pair):
+def show_tables(lab, pair, procedure):
     for system, identity in ((lab.a, pair[0]), (lab.b, pair[1])):
-        for command in (('procedures',), ('migrations', identity)):
+        for command in (('procedures', procedure), ('migrations', identity)):
             print(f'$ mcmigctl -s {system.ctl_socket.name} '
                   + ' '.join(command))
             print(system.ctl_text(*command))
@@ -214,18 +216,18 @@ def demonstrate(lab):
     title(f'{pair[0]} at home')
     show_reach(lab, pair)
     title('migration service authorization (TS 23.280 10.6.3.3.1)')
-    run_client(lab, 'authorize', pair, 1)
+    procedure = run_client(lab, 'authorize', pair, 1)
     wait_for_redirection(lab.a, pair[0], {pair[1]})
     title('migrated')
     show_reach(lab, pair)
-    show_tables(lab, pair)
+    show_tables(lab, pair, procedure)
     title('migration service de-authorization (TS 23.280 10.6.3.3.2)')
-    run_client(lab, 'deauthorize', pair, 1)
+    procedure = run_client(lab, 'deauthorize', pair, 1)
     wait_for_redirection(lab.a, pair[0], set())
     wait_for_redirection(lab.b, pair[1], {pair[0]})
     title('home again')
     show_reach(lab, pair)
-    show_tables(lab, pair)
+    show_tables(lab, pair, procedure)
 
 
 def main():
