@@ -74,6 +74,13 @@ def deauthorization(stage):
     stage.await_rows(LIVE, NONE)
 
 
+@case('partner', service=('mcvideo', 'mcdata'))
+def other_service(stage, service):
+    stage.values['service'] = service
+    go_through(stage, 'authorization')
+    go_through(stage, 'deauthorization')
+
+
 @case('partner', cause=('user-unknown', 'user-disabled', 'profile-unknown',
                         'not-permitted', 'superseded'))
 def primary_says_no(stage, cause):
@@ -397,6 +404,15 @@ def returns(stage):
     stage.expect_rows(MIGRATION, [('0',)])
     stage.expect_rows(REDIRECTION, [])
     stage.await_rows(LIVE, NONE)
+
+
+@case('primary', service=('mcvideo', 'mcdata'))
+def user_of_other_service(stage, service):
+    stage.values['service'] = service
+    ask(stage)
+    stage.await_rows(MIGRATION, [('1',)])
+    ask(stage, 'deauthorization')
+    stage.expect_rows(MIGRATION, [('0',)])
 
 
 def refused_user(stage, cause, profile=0, **answer):

@@ -180,8 +180,8 @@ class Stage:
                                 else '&lt;', **values}
 
     def _play(self, name, values, *arguments):
-        defaults = {'status': 200, 'status_line': '200 OK', 'expect': 'SIP/2.0',
-                    'answer_header': 'User-Agent: SIPp', **SUCCESS}
+        defaults = {'service': 'mcptt', 'status': 200, 'status_line': '200 OK',
+                    'expect': 'SIP/2.0', 'answer_header': 'User-Agent: SIPp', **SUCCESS}
         scenario = Scenario(self, name, {**defaults, **self.values, **values},
                             arguments)
         self.scenarios.append(scenario)
