@@ -19,9 +19,10 @@
  */
 #define TCP_RECEIVE_BYTES (16 * 1024)
 
-int getaddrinfo(const char *node, const char *service,
-		const struct addrinfo *hints, struct addrinfo **result);
-int bind(int fd, const struct sockaddr *address, socklen_t bytes);
+MCMIG_API int getaddrinfo(const char *node, const char *service,
+			  const struct addrinfo *hints,
+			  struct addrinfo **result);
+MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* src/overrides.c, exported as mcmigd exports it. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sip_fixture.h"
+
+static int resolve(const char *name)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+	int err = getaddrinfo(name, "5060", &hints, &found);
+
+	if (!err)
+		freeaddrinfo(found);
+	return err;
+}
+
+static void *resolve_on_thread(void *arg)
+{
+	*(int *)arg = resolve("localhost");
+	return NULL;
+}
+
+static void test_no_name_is_resolved_on_the_loop(void)
+{
+	pthread_t thread;
+	int err = -1;
+
+	CU_ASSERT_EQUAL(resolve("localhost"), 0);
+	fixture_start(NULL);
+	CU_ASSERT_EQUAL(resolve("localhost"), EAI_NONAME);
+	CU_ASSERT_EQUAL(resolve("127.0.0.1"), 0);
+	CU_ASSERT_EQUAL(resolve(NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(
+	    pthread_create(&thread, NULL, resolve_on_thread, &err), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(err, 0);
+	fixture_stop();
+}
+
+/* The receive buffer of the socket that is bound to `port`; 0: none. */
+static int buffer_of(uint16_t port, int type)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		struct sockaddr_in address;
+		socklen_t bytes = sizeof(address), size = sizeof(int);
+		int found, buffer;
+
+		if (getsockname(fd, (struct sockaddr *)&address, &bytes) ||
+		    address.sin_family != AF_INET ||
+		    ntohs(address.sin_port) != port ||
+		    getsockopt(fd, SOL_SOCKET, SO_TYPE, &found, &size) ||
+		    found != type)
+			continue;
+		if (!getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, &size))
+			return buffer;
+	}
+	return 0;
+}
+
+static uint16_t port_of(int i)
+{
+	const char *address = sip_stack_address(stack, (size_t)i);
+
+	return (uint16_t)atoi(strrchr(address, ':') + 1);
+}
+
+/* Sofia's sockets went through our bind(): the kernel doubles what is set. */
+static void test_tcp_buffer_is_small_and_udp_is_large(void)
+{
+	fixture_start(NULL);
+	CU_ASSERT_EQUAL(buffer_of(port_of(TCP4), SOCK_STREAM), 2 * 16 * 1024);
+	CU_ASSERT(buffer_of(port_of(UDP4), SOCK_DGRAM) > 400 * 1024);
+	fixture_stop();
+}
+
+static CU_TestInfo override_tests[] = {
+	{ "no name is resolved on the loop",
+	  test_no_name_is_resolved_on_the_loop },
+	{ "the TCP buffer is small, the UDP one large",
+	  test_tcp_buffer_is_small_and_udp_is_large },
+	CU_TEST_INFO_NULL,
+};
+
+CU_SuiteInfo unit_suites[] = {
+	{ "overrides", NULL, NULL, NULL, NULL, override_tests },
+	CU_SUITE_INFO_NULL,
+};
