@@ -114,8 +114,8 @@ static void change_mapping(struct attempt *attempt)
 		mapping = record_add_mapping(record);
 	*mapping = changed;
 	if (!random_below(8)) {
-		mapping->version += random_below(2) ? 1 : (uint64_t)-1;
-		mapping->version &= INT64_MAX;
+		mapping->version +=
+		    mapping->version && random_below(2) ? -1ull : 1;
 		attempt->broken = true;
 	}
 }
