@@ -26,6 +26,12 @@ static void stop_if_refused(struct mcinfo_parser *parser)
 		xmlStopParser(parser->context);
 }
 
+/* Some callbacks still come after xmlStopParser, or after an error. */
+static bool is_over(const struct mcinfo_parser *parser)
+{
+	return parser->err || parser->error_line;
+}
+
 static void on_start_element(void *context, const xmlChar *name,
 			     const xmlChar *prefix, const xmlChar *uri,
 			     int namespace_count, const xmlChar **namespaces,
@@ -38,8 +44,7 @@ static void on_start_element(void *context, const xmlChar *name,
 	(void)namespace_count;
 	(void)namespaces;
 	(void)defaulted_count;
-	/* After xmlStopParser some callbacks still come. */
-	if (parser->err)
+	if (is_over(parser))
 		return;
 	document_open(parser, (const char *)name, (const char *)uri,
 		      attribute_count, attributes);
@@ -54,7 +59,7 @@ static void on_end_element(void *context, const xmlChar *name,
 	(void)name;
 	(void)prefix;
 	(void)uri;
-	if (parser->err)
+	if (is_over(parser))
 		return;
 	document_close(parser);
 	stop_if_refused(parser);
@@ -64,7 +69,7 @@ static void on_characters(void *context, const xmlChar *text, int bytes)
 {
 	struct mcinfo_parser *parser = context;
 
-	if (parser->err)
+	if (is_over(parser))
 		return;
 	document_text(parser, (const char *)text, (size_t)bytes);
 	stop_if_refused(parser);
@@ -75,7 +80,7 @@ static void only_outside_leaves(struct mcinfo_parser *parser)
 {
 	enum place place = parser->place[parser->depth];
 
-	if (parser->err || place < PLACE_LEAF)
+	if (is_over(parser) || place < PLACE_LEAF)
 		return;
 	document_refuse(parser, "%s holds more than text", leaf_name(place));
 	stop_if_refused(parser);
