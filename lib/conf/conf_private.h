@@ -79,6 +79,7 @@ void conf_describe_section(const struct conf *conf, const char *name,
 			   char fault[CONF_FAULT_SIZE]);
 void conf_describe_setting(const struct conf_section_values *section,
 			   const char *name, char fault[CONF_FAULT_SIZE]);
+void conf_describe_end(const char *text, char fault[CONF_FAULT_SIZE]);
 
 /* --- suggest.c ---------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ static struct parse {
 	struct conf *conf;
 	cfg_t *root;
 	const char *text;
+	bool core_only; /* the whole file is parsed later: warn then */
 	unsigned faults;
 	bool no_memory;
 } current;
@@ -79,6 +80,21 @@ static bool is_first_value(const cfg_opt_t *opt, const struct setting *setting)
 	return setting->type != SETTING_LIST || opt->nvalues == 1;
 }
 
+/* A later value counts. */
+static void start_value(const cfg_t *cfg,
+			const struct conf_section_values *section,
+			const struct setting *setting, unsigned earlier_line)
+{
+	if (earlier_line && !current.core_only)
+		log_warning("conf",
+			    "msg=\"%s:%d: '%s' is given again: this counts, "
+			    "not line %u\"",
+			    current.conf->file, cfg->line, setting->name,
+			    earlier_line);
+	if (setting->type == SETTING_LIST)
+		*list_of(section, setting) = (struct setting_list){ 0 };
+}
+
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text,
 		      void *result)
 {
@@ -95,15 +111,8 @@ static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text,
 		return -1;
 	}
 	line = &section->lines[setting - section->section.settings];
-	if (*line && is_first_value(opt, setting)) {
-		snprintf(why, sizeof(why),
-			 "'%s' is given twice, first in line %u: remove one",
-			 setting->name, *line);
-		report(cfg, why);
-		return -1;
-	}
-	if (!*line && setting->type == SETTING_LIST)
-		*list_of(section, setting) = (struct setting_list){ 0 };
+	if (is_first_value(opt, setting))
+		start_value(cfg, section, setting, *line);
 	*line = (unsigned)cfg->line;
 	err = value_parse(current.conf, setting, text, section->values, why);
 	if (err == EINVAL)
@@ -141,6 +150,8 @@ static void take_error(cfg_t *cfg, const char *format, va_list args)
 	if (!strncmp(text, NO_SUCH_OPTION, prefix)) {
 		text[strcspn(text + prefix, "'") + prefix] = '\0';
 		describe_unknown(cfg, text + prefix, fault);
+	} else if (!strcmp(text, "premature end of file")) {
+		conf_describe_end(current.text, fault);
 	} else {
 		snprintf(fault, sizeof(fault), "%s: see mcmigd.conf(5)", text);
 	}
@@ -165,20 +176,6 @@ static size_t put_settings(const struct setting *settings, cfg_opt_t *options)
 	for (; settings && settings[n].name; n++)
 		options[n] = option_of(&settings[n]);
 	return n;
-}
-
-/* A second one of the same name would silently add to the first. */
-static int check_section(cfg_t *cfg, cfg_opt_t *opt)
-{
-	cfg_t *section = cfg_opt_getnsec(opt, 0);
-
-	if (section && section->comment) {
-		report(cfg, "this section is given twice: join them in one");
-		return -1;
-	}
-	if (section)
-		section->comment = strdup("given");
-	return 0;
 }
 
 static size_t options_needed(const struct conf *conf)
@@ -217,7 +214,6 @@ static cfg_opt_t *build_options(const struct conf *conf)
 
 		if (!*table->name)
 			continue;
-		section.validcb = check_section;
 		*top++ = section;
 		sub += put_settings(table->settings, sub);
 		*sub++ = end;
@@ -255,14 +251,20 @@ static void take_all_empty_lists(cfg_t *root)
 	}
 }
 
-static int parse_text(struct conf *conf, cfg_opt_t *options, const char *text)
+static int parse_text(struct conf *conf, cfg_opt_t *options, const char *text,
+		      bool core_only)
 {
 	cfg_t *root = cfg_init(options, CFGF_NONE);
 	int result;
 
 	if (!root)
 		return ENOMEM;
-	current = (struct parse){ .conf = conf, .root = root, .text = text };
+	current = (struct parse){
+		.conf = conf,
+		.root = root,
+		.text = text,
+		.core_only = core_only,
+	};
 	cfg_set_error_function(root, take_error);
 	result = cfg_parse_buf(root, text);
 	if (result == CFG_SUCCESS)
@@ -330,7 +332,7 @@ static int parse_scanned(struct conf *conf, char *text, bool core_only)
 		return err;
 	}
 	options = build_options(conf);
-	err = options ? parse_text(conf, options, text) : ENOMEM;
+	err = options ? parse_text(conf, options, text, core_only) : ENOMEM;
 	free(options);
 	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What to say about a name that no table has. */
+/* What to say about a name that no table has, and about a sudden end. */
 #include "conf/conf_private.h"
 
 #include <ctype.h>
@@ -56,4 +56,18 @@ void conf_describe_setting(const struct conf_section_values *section,
 				 : "mcmigd --help-config lists all",
 		 suggestion.best ? suggestion.best : "",
 		 suggestion.best ? "'?" : "");
+}
+
+/* The file's last line that is not blank. */
+void conf_describe_end(const char *text, char fault[CONF_FAULT_SIZE])
+{
+	const char *end = text + strlen(text), *line;
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		end--;
+	for (line = end; line > text && line[-1] != '\n'; line--)
+		;
+	snprintf(fault, CONF_FAULT_SIZE,
+		 "the file ends in the middle of '%.*s'", (int)(end - line),
+		 line);
 }

@@ -228,10 +228,8 @@ static void test_faults_name_line_and_remedy(void)
 		{ "system = a\nqueue_max = -10\n", "is no whole number" },
 		{ "system = a\ndrain_timeout = 30\n",
 		  "write a number and its unit" },
-		{ "system = a\nsystem = b\n",
-		  ":2: 'system' is given twice, first in line 1" },
-		{ "system = a\nlisten = { a, b }\nlisten = { c }\n",
-		  ":3: 'listen' is given twice, first in line 2" },
+		{ "log_level = info\nsystem = \n\n",
+		  "the file ends in the middle of 'system ='" },
 		{ "system = a\nstore {\n\tconinfo = x\n}\n",
 		  ":3: unknown setting 'coninfo' in section 'store'; did you "
 		  "mean 'conninfo'?" },
@@ -239,7 +237,6 @@ static void test_faults_name_line_and_remedy(void)
 		  ":2: no module has a section 'stor'; did you mean 'store'?" },
 		{ "system = a\nmigration\n{\n}\n",
 		  ":2: section 'migration' is of no loaded module: add" },
-		{ "system = a\nstore { }\nstore { }\n", "given twice" },
 		{ "system = a\nstore|conninfo = b\n",
 		  "stands inside its braces" },
 		{ "", "'system' is missing" },
@@ -266,6 +263,33 @@ static void test_faults_name_line_and_remedy(void)
 		CU_ASSERT_EQUAL_FATAL(parse_text("system = a\n", &conf), 0);
 		conf_free(conf);
 	}
+}
+
+static void test_a_later_value_counts(void)
+{
+	struct conf *conf = NULL;
+	const struct core_settings *core;
+
+	CU_ASSERT_EQUAL_FATAL(parse_text("system = a\nlisten = { x, y }\n"
+					 "store { conninfo = one }\n"
+					 "system = b\nlisten = { z }\n"
+					 "store { conninfo = two }\n"
+					 "listen += { w }\n",
+					 &conf),
+			      0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, ":4: 'system' is given again: "
+					      "this counts, not line 1"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, ":5: 'listen' is given again"));
+	core = conf_values(conf, "");
+	CU_ASSERT_STRING_EQUAL(core->system, "b");
+	CU_ASSERT_EQUAL_FATAL(core->listen.count, 2);
+	CU_ASSERT_STRING_EQUAL(core->listen.values[0], "z");
+	CU_ASSERT_STRING_EQUAL(core->listen.values[1], "w");
+	CU_ASSERT_STRING_EQUAL(
+	    ((const struct store_settings *)conf_values(conf, "store"))
+		->conninfo,
+	    "two");
+	conf_free(conf);
 }
 
 static void test_files_that_are_none(void)
@@ -395,6 +419,7 @@ static CU_TestInfo conf_tests[] = {
 	{ "durations have a unit and a range", test_durations },
 	{ "a fault names file, line and remedy",
 	  test_faults_name_line_and_remedy },
+	{ "a later value counts", test_a_later_value_counts },
 	{ "a missing file and a folder", test_files_that_are_none },
 	{ "peeking passes over other sections",
 	  test_peek_passes_over_other_sections },

@@ -95,8 +95,7 @@ static void life_stop(void *context)
 	free(life);
 }
 
-MODULE_EXPORT extern const struct module mcmig_module;
-const struct module mcmig_module = {
+MODULE_EXPORT const struct module mcmig_module = {
 	.abi = MODULE_ABI,
 	.name = MODULE_NAME,
 	.description = "for tests of the loader",

@@ -2,5 +2,7 @@
 /* A module of another ABI: nothing of it but the number may be looked at. */
 #include "module/module.h"
 
-MODULE_EXPORT extern const uint32_t mcmig_module;
-const uint32_t mcmig_module = MODULE_ABI + 1;
+MODULE_EXPORT const struct module mcmig_module = {
+	.abi = MODULE_ABI + 1,
+	.name = (const char *)1,
+};
