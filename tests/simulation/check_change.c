@@ -6,6 +6,12 @@
 #include "describe.h"
 #include "simulation.h"
 
+/* As the user sees it; without an order arrival counts. */
+static bool is_newer(const struct check_told *a, const struct check_told *b)
+{
+	return a->key != b->key ? a->key > b->key : a->sequence > b->sequence;
+}
+
 static void remember(struct sim *sim, struct check_history *history,
 		     unsigned system, const struct user_record *record,
 		     const struct procedure *procedure)
@@ -25,10 +31,10 @@ static void remember(struct sim *sim, struct check_history *history,
 	}
 	told.key = procedure->order ? procedure->order : user->visits;
 	best = &history->told[system][user->index];
-	if (told.sequence > best->sequence)
+	if (is_newer(&told, best))
 		*best = told;
 	best = &history->authorized[system][user->index];
-	if (told.verb == MCINFO_AUTHORIZATION && told.sequence > best->sequence)
+	if (told.verb == MCINFO_AUTHORIZATION && is_newer(&told, best))
 		*best = told;
 }
 

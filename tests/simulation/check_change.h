@@ -15,7 +15,7 @@ struct check_told {
 };
 
 struct check_history {
-	/* By system and user: of the highest sequence. */
+	/* By system and user: the newest. */
 	struct check_told told[3][SIM_USERS_MAX];
 	struct check_told authorized[3][SIM_USERS_MAX];
 };

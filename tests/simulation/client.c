@@ -25,6 +25,7 @@ struct ask {
 	bool has_id;
 	struct uuid id;
 	uint64_t order;
+	uint64_t visit;
 	unsigned profile_index;
 	char partner_id[MCID_SIZE];
 	uint64_t begun_us;
@@ -149,6 +150,7 @@ static struct ask *ask_create(struct clients *clients, struct sim_user *user)
 	*ask = (struct ask){ .clients = clients,
 			     .number = clients->ask_count,
 			     .user = user,
+			     .visit = user->visits,
 			     .begun_us = sim->now_us };
 	ask->has_id = random_chance(&sim->random, 850);
 	for (size_t i = 0; i < sizeof(ask->id.bytes); i++)
@@ -232,10 +234,8 @@ static unsigned draw_system(struct clients *clients,
 
 	if (user->visits && random_chance(&sim->random, 400))
 		return system;
-	do {
-		system = (unsigned)random_below(&sim->random, SIM_SYSTEMS);
-	} while (system == user->home);
-	return system;
+	system = (unsigned)random_below(&sim->random, sim->plan.partners);
+	return (user->home + 1 + system % (SIM_SYSTEMS - 1)) % SIM_SYSTEMS;
 }
 
 static void act_new(struct clients *clients, struct sim_user *user)
@@ -251,8 +251,8 @@ static void act_new(struct clients *clients, struct sim_user *user)
 	ask = ask_create(clients, user);
 	if (!ask)
 		return;
-	if (random_chance(&sim->random, 250))
-		visitor = (unsigned)random_below(&sim->random, sim->plan.users);
+	if (random_chance(&sim->random, sim->plan.disputes))
+		visitor = 0;
 	ask->system = system;
 	ask->verb = random_chance(&sim->random, 600) ? MCINFO_AUTHORIZATION
 						     : MCINFO_DEAUTHORIZATION;
@@ -290,8 +290,7 @@ static void act_repeat(struct clients *clients, struct sim_user *user)
 		     (!ask->acknowledged ||
 		      age_us > sim->plan.retention_us / 2)))
 			continue;
-		if (!user->stamps_order && !ask->acknowledged &&
-		    ask->system != clients->at[user->index])
+		if (!user->stamps_order && ask->visit != user->visits)
 			continue;
 		sim_tell(sim, "%s    %s again", describe_party(party_of(user)),
 			 describe_procedure(&ask->id));
@@ -322,7 +321,8 @@ static void take_result(struct ask *ask, const struct mcinfo *info)
 	enum mcinfo_cause cause =
 	    info->cause == CAUSE_ENDED ? CAUSE_NONE : info->cause;
 
-	if (ask->has_id && ask->answers && ask->cause != cause)
+	if (ask->has_id && ask->answers && ask->cause != cause &&
+	    sim->plan.retention_us > sim->plan.span_us)
 		sim_violation(sim, "ask %u is answered \"%s\", then \"%s\"",
 			      ask->number, mcinfo_cause_name(ask->cause),
 			      mcinfo_cause_name(cause));

@@ -76,17 +76,25 @@ static uint64_t draw_delay_us(struct net *net)
 	return random_between(&sim->random, 500, 20000);
 }
 
+static bool is_cut_off(const struct net *net, const struct request *request)
+{
+	unsigned a = request->from->index, b = request->to->index;
+
+	return a < SIM_SYSTEMS && b < SIM_SYSTEMS &&
+	       net->sim->is_cut[SIM_SYSTEMS - a - b];
+}
+
 /* One message on its way: `arrive` runs once, never or twice. */
 static void fly(struct net *net, struct request *request, schedule_h *arrive,
 		uint64_t value)
 {
 	struct sim *sim = net->sim;
 
-	if (happens(net, sim->plan.loss))
+	if (is_cut_off(net, request) || happens(net, sim->plan.loss))
 		sim_tell(sim, "   (lost)");
 	else
 		sim_after(sim, draw_delay_us(net), arrive, request, value);
-	if (happens(net, sim->plan.twice))
+	if (!is_cut_off(net, request) && happens(net, sim->plan.twice))
 		sim_after(sim, draw_delay_us(net), arrive, request, value);
 }
 

@@ -20,6 +20,7 @@ static const struct {
 	{ "delay", FAULT_DELAY },     { "crash", FAULT_CRASH },
 	{ "outage", FAULT_OUTAGE },   { "commit", FAULT_COMMIT },
 	{ "between", FAULT_BETWEEN }, { "provision", FAULT_PROVISION },
+	{ "cut", FAULT_CUT },
 };
 #define FAULTS (sizeof(faults) / sizeof(*faults))
 
@@ -33,7 +34,7 @@ static int usage(FILE *out)
 	      "  --seed     only this one\n"
 	      "  --actions  of the users, instead of what the seed draws\n"
 	      "  --without  loss, double, delay, crash, outage, commit,\n"
-	      "             between, provision\n"
+	      "             between, provision, cut\n"
 	      "  --with-late-commits  commits that outlive their connection\n"
 	      "  --ladder   prints who says what to whom and what is stored\n"
 	      "  --shrink   looks for the smallest run of a violating seed\n",

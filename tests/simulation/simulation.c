@@ -85,12 +85,16 @@ static unsigned draw_fault(struct sim *sim, unsigned kind, unsigned max)
 static void draw_plan(struct sim *sim)
 {
 	static const uint64_t delays_us[] = { 100000, 1000000, 8000000 };
+	static const uint64_t retentions_s[] = { 5, 100, 3600, 3600 };
+	static const unsigned disputes[] = { 0, 250, 900 };
 	struct sim_random *random = &sim->random;
 	struct sim_plan *plan = &sim->plan;
 
 	*plan = (struct sim_plan){ 0 };
 	plan->users = (unsigned)random_between(random, 1, 3);
 	plan->actions = (unsigned)random_between(random, 2, 14);
+	plan->disputes = disputes[random_below(random, 3)];
+	plan->partners = (unsigned)random_between(random, 1, SIM_SYSTEMS);
 	plan->loss = draw_fault(sim, FAULT_LOSS, 300);
 	plan->twice = draw_fault(sim, FAULT_DOUBLE, 300);
 	plan->late = draw_fault(sim, FAULT_DELAY, 300);
@@ -98,13 +102,13 @@ static void draw_plan(struct sim *sim)
 	plan->reliable = random_chance(random, 500);
 	plan->crashes = draw_fault(sim, FAULT_CRASH, 8);
 	plan->outages = draw_fault(sim, FAULT_OUTAGE, 4);
+	plan->cuts = draw_fault(sim, FAULT_CUT, 4);
 	plan->commit_unknown = draw_fault(sim, FAULT_COMMIT, 100);
 	plan->commit_slow = draw_fault(sim, FAULT_COMMIT, 60);
 	plan->between = draw_fault(sim, FAULT_BETWEEN, 300);
 	plan->provision = draw_fault(sim, FAULT_PROVISION, 6);
 	plan->span_us = random_between(random, 1, 150) * SECOND_US;
-	plan->retention_us =
-	    random_chance(random, 300) ? 100 * SECOND_US : 3600ull * SECOND_US;
+	plan->retention_us = retentions_s[random_below(random, 4)] * SECOND_US;
 	if (sim->options.actions)
 		plan->actions = sim->options.actions;
 }
@@ -168,9 +172,30 @@ static void heal(void *arg, uint64_t value)
 	sim_tell(sim, "       no more faults");
 	sim->healed = true;
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		sim->is_cut[i] = false;
 		database_return(sim->nodes[i].database);
 		restart(sim, i);
 	}
+}
+
+static void link_returns(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	sim->is_cut[i] = false;
+}
+
+/* Between the two systems that are not i. */
+static void cut(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	sim_tell(sim, "       %s and %s are cut off from each other",
+		 describe_party((unsigned)(i + 1) % SIM_SYSTEMS),
+		 describe_party((unsigned)(i + 2) % SIM_SYSTEMS));
+	sim->is_cut[i] = true;
+	sim_after(sim, random_between(&sim->random, SECOND_US, 60 * SECOND_US),
+		  link_returns, sim, i);
 }
 
 static void spread(struct sim *sim, unsigned count, schedule_h *handler)
@@ -187,6 +212,7 @@ static void begin(struct sim *sim)
 
 	sim->now_us = 0;
 	sim->healed = false;
+	memset(sim->is_cut, 0, sizeof(sim->is_cut));
 	sim->violation[0] = '\0';
 	sim->random.state = seed;
 	schedule_reset(sim->schedule, seed ^ 0x5DEECE66Du);
@@ -202,6 +228,7 @@ static void begin(struct sim *sim)
 	spread(sim, sim->plan.actions, act);
 	spread(sim, sim->plan.crashes, crash);
 	spread(sim, sim->plan.outages, outage);
+	spread(sim, sim->plan.cuts, cut);
 	spread(sim, sim->plan.provision, change_provisioning);
 	sim_after(sim, sim->plan.span_us, heal, sim, 0);
 }

@@ -25,12 +25,13 @@ enum sim_fault {
 	FAULT_BETWEEN =
 	    1u << 6, /* somebody between answers in place of the peer */
 	FAULT_PROVISION = 1u << 7, /* permissions come and go */
+	FAULT_CUT = 1u << 8,	   /* two systems do not reach each other */
 	/*
 	 * A commit happens after its connection was given up and the next one
 	 * is up. Backends must not let it come to that.
 	 */
-	FAULT_LATE_COMMIT = 1u << 8,
-	FAULT_ALL = (1u << 8) - 1, /* that may happen */
+	FAULT_LATE_COMMIT = 1u << 9,
+	FAULT_ALL = (1u << 9) - 1, /* that may happen */
 };
 
 struct sim_options {
@@ -44,6 +45,8 @@ struct sim_options {
 struct sim_plan {
 	unsigned users;
 	unsigned actions;
+	unsigned disputes; /* users that ask for another one's partner ID */
+	unsigned partners; /* systems that are gone to */
 	unsigned loss;
 	unsigned twice;
 	unsigned late; /* messages that take up to max_delay_us */
@@ -51,6 +54,7 @@ struct sim_plan {
 	bool reliable;	  /* TCP: nothing is sent again by the transport */
 	unsigned crashes; /* in all */
 	unsigned outages; /* in all */
+	unsigned cuts;	  /* in all */
 	unsigned commit_unknown;
 	unsigned commit_slow;
 	unsigned between;
@@ -72,6 +76,7 @@ struct sim {
 	bool healed; /* no more faults */
 	char violation[512];
 	uint64_t steps;
+	bool is_cut[SIM_SYSTEMS]; /* the link opposite of system i */
 };
 
 struct sim *sim_create(void);
