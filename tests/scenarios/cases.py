@@ -256,8 +256,9 @@ def client_busy(stage):
     stage.await_rows(OUTCOME, DONE)
 
 
-@case('partner', status=('404 Not Found', '481 Gone'))
+@case('partner', status=('404 Not Found', '481 Gone', '603 Decline'))
 def client_refuses_response(stage, status):
+    """At least once, until its 2xx or its expiry."""
     stage.procedure()
     client = stage.listen('client_response', status_line=status)
     primary = stage.listen('primary_request')
@@ -265,8 +266,9 @@ def client_refuses_response(stage, status):
     stage.values['sequence'] = primary.finish()['sequence']
     stage.send('primary_response')
     client.finish()
-    stage.await_rows(OUTCOME, DONE)
     stage.expect_rows(MAPPING, ACTIVE)
+    stage.listen('client_response').finish()
+    stage.await_rows(OUTCOME, DONE)
 
 
 @case('partner', verb=VERBS)
@@ -517,9 +519,14 @@ def deauthorization_response_refused(stage):
 
 @case('primary')
 def deauthorization_overtakes(stage):
-    """It ends every unconfirmed procedure below its sequence."""
-    ask(stage, status_line='503 Service Unavailable')
-    ask(stage, 'deauthorization')
+    """It ends every unconfirmed procedure below its sequence, which is not
+    heard of again: what comes is the de-authorization's response."""
+    ask(stage, status_line='503 Service Unavailable',
+        answer_header='Retry-After: 3')
+    stage.procedure('deauthorization')
+    stage.send('partner_request')
+    stage.expect_rows(LIVE, [('1',)])
+    stage.listen('partner_response').finish()
     stage.await_rows(LIVE, NONE)
     stage.expect_rows(REDIRECTION, [])
 
@@ -544,12 +551,10 @@ def request_retransmitted(stage, verb):
 
 @case('primary', verb=VERBS)
 def request_repeated(stage, verb):
-    """The stored outcome is delivered again."""
+    """As a new transaction, after its end: taken, and nothing runs twice."""
     ask(stage, verb)
     stage.await_rows(LIVE, NONE)
-    partner = stage.listen('partner_response')
     stage.send('partner_request')
-    partner.finish()
     stage.expect_rows(PROCEDURES, [('1',)])
 
 
