@@ -84,7 +84,7 @@ static int parse_entry(const char *entry, struct endpoint *endpoint)
 static void make_url(const struct endpoint *endpoint, char *url, size_t size)
 {
 	bool v6 = endpoint->family == AF_INET6;
-	char port[8] = "*";
+	char port[12] = "*";
 
 	if (endpoint->port)
 		snprintf(port, sizeof(port), "%u", endpoint->port);
