@@ -39,7 +39,7 @@ struct ctl {
 int ctl_client_create(struct ctl *ctl, int fd);
 /* Also of those whose command is under way: it must not end any more. */
 void ctl_clients_destroy(struct ctl *ctl);
-/* Commands under way and answers not yet read. */
+/* Commands under way and answers not yet read; not the one that asks. */
 size_t ctl_clients_busy(const struct ctl *ctl);
 
 /* --- request.c --- */

@@ -403,37 +403,54 @@ static void test_too_many(void)
 	serve("clients_max = 2", client_too_many);
 }
 
-static void client_slow(void)
+static size_t read_until_end(int fd, bool of_line)
 {
 	static char buffer[65536];
 	size_t all = 0;
 	ssize_t n;
-	int slow = dial(), fd = dial(), idle = dial();
+
+	while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+		all += (size_t)n;
+		if (of_line && buffer[n - 1] == '\n')
+			break;
+	}
+	return all;
+}
+
+static void client_large(void)
+{
+	int fd = dial();
+
+	say(fd, "{\"command\":\"large\"}\n{\"command\":\"status\"}\n");
+	CU_ASSERT(read_until_end(fd, true) > LARGE_BYTES);
+	CU_ASSERT(has(hear(fd), "serving"));
+	close(fd);
+}
+
+static void test_a_large_answer(void)
+{
+	serve("", client_large);
+}
+
+static void client_slow(void)
+{
+	int slow = dial(), idle = dial(), fd;
+	size_t got;
 
 	say(slow, "{\"command\":\"large\"}\n");
 	CU_ASSERT_TRUE(ends(idle));
-	say(fd, "{\"command\":\"status\"}\n");
 	close(idle);
-	while ((n = recv(slow, buffer, sizeof(buffer), 0)) > 0)
-		all += (size_t)n;
-	CU_ASSERT(all > 0 && all < LARGE_BYTES);
+	got = read_until_end(slow, false);
+	CU_ASSERT(got > 0 && got < LARGE_BYTES);
 	close(slow);
-	close(fd);
-
 	fd = dial();
-	say(fd, "{\"command\":\"large\"}\n");
-	all = 0;
-	while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0 &&
-	       buffer[n - 1] != '\n')
-		all += (size_t)n;
-	CU_ASSERT(all + (size_t)n > LARGE_BYTES);
 	say(fd, "{\"command\":\"stats\"}\n");
 	CU_ASSERT(has(hear(fd), "\"ctl.clients_dropped\",\"kind\":"
 				"\"counter\",\"value\":1"));
 	close(fd);
 }
 
-/* The slow one is dropped before the idle one: then it is read here. */
+/* The idle one is dropped last: then the slow one is read. */
 static void test_slow_and_idle_are_dropped(void)
 {
 	serve("idle_timeout = 900ms answer_timeout = 300ms", client_slow);
@@ -462,6 +479,7 @@ static CU_TestInfo ctl_tests[] = {
 	{ "lines in pieces, together, unfinished, too long", test_odd_framing },
 	{ "answers that come late or never", test_late_answers },
 	{ "too many clients", test_too_many },
+	{ "a large answer", test_a_large_answer },
 	{ "slow and idle clients are dropped", test_slow_and_idle_are_dropped },
 	CU_TEST_INFO_NULL,
 };
