@@ -110,6 +110,36 @@ static void test_examples(void)
 	}
 }
 
+/* Each body in doc/protocol.md has the length that its header field says. */
+static void test_examples_of_the_protocol(void)
+{
+	static const char field[] = "Content-Length: ";
+	static char text[131072];
+	FILE *file = fopen(DOC_DIR "/protocol.md", "r");
+	unsigned bodies = 0;
+	char *at = text;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	while ((at = strstr(at, field))) {
+		size_t bytes = strtoul(at + strlen(field), &at, 10);
+		struct mcinfo info;
+
+		if (!bytes)
+			continue;
+		at += strlen("\n\n");
+		CU_ASSERT_FATAL(!strncmp(at + bytes, "```", 3));
+		at[bytes] = '\0';
+		CU_ASSERT_TRUE(schema_takes(at, bytes));
+		take(type_of(at), at, &info);
+		mcinfo_clear(&info);
+		at += bytes + 1;
+		bodies++;
+	}
+	CU_ASSERT_EQUAL(bodies, 8);
+}
+
 static void test_values(void)
 {
 	char text[UUID_TEXT_SIZE];
@@ -397,6 +427,7 @@ static void test_names_do_not_pile_up(void)
 
 static CU_TestInfo tests[] = {
 	{ "examples", test_examples },
+	{ "examples of the protocol", test_examples_of_the_protocol },
 	{ "values", test_values },
 	{ "what the standard leaves open", test_what_the_standard_leaves_open },
 	{ "an unknown cause is other", test_an_unknown_cause_is_other },
