@@ -143,7 +143,7 @@ CREATE TABLE procedure (
 	node             TEXT NOT NULL,
 	incarnation      INTEGER NOT NULL,
 	PRIMARY KEY (service, primary_id, procedure_id, partner_id, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT; -- rowids keep its four indexes small
 CREATE INDEX procedure_live ON procedure (service, primary_id)
 	WHERE state <> 4 OR telling;
 CREATE INDEX procedure_by_id ON procedure (procedure_id);
@@ -165,7 +165,7 @@ CREATE TABLE partner_mapping (
 	PRIMARY KEY (service, partner_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX partner_mapping_by_primary_id
-	ON partner_mapping (service, primary_id) WHERE status <> 3;
+	ON partner_mapping (service, primary_id);
 
 CREATE TABLE primary_migration (
 	service               INTEGER NOT NULL,
@@ -183,21 +183,26 @@ CREATE TABLE primary_migration (
 	PRIMARY KEY (service, primary_id, partner_system)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX primary_migration_by_partner_id
+	ON primary_migration (service, partner_id);
+
 -- ---------------------------------------------------------------------- views
 
+-- CROSS JOIN keeps the order of the loops: a look for one ID goes through the
+-- three services, each by the primary key.
 CREATE VIEW redirection AS
 SELECT s.name AS service, m.primary_id AS mc_service_id,
        m.partner_id AS target_mc_service_id,
        'to_partner' AS direction, m.started_us AS since_us
-FROM primary_migration m
-JOIN user_state u ON u.service = m.service AND u.primary_id = m.primary_id
-	AND u.confirmed_epoch = m.epoch
-JOIN mc_service s ON s.service = m.service
+FROM mc_service s
+CROSS JOIN primary_migration m ON m.service = s.service
+CROSS JOIN user_state u ON u.service = m.service
+	AND u.primary_id = m.primary_id AND u.confirmed_epoch = m.epoch
 WHERE m.active
 UNION ALL
 SELECT s.name, m.partner_id, m.primary_id, 'to_primary', m.ended_us
-FROM partner_mapping m
-JOIN mc_service s ON s.service = m.service
+FROM mc_service s
+CROSS JOIN partner_mapping m ON m.service = s.service
 WHERE m.status <> 1;
 
 COMMIT;

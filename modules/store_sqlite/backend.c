@@ -24,7 +24,6 @@
 #define TICK_MS 1000
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
-/* A hurried one waits for no lock, so it must not spin either. */
 #define REQUESTS_MAX 64
 
 enum request_kind {

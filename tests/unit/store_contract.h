@@ -45,5 +45,7 @@ extern const struct store_contract_target store_contract_target;
 /* For a row of unit_suites[]. Environment: STORE_CONTRACT_SEED replays the
  * random ones. */
 extern CU_TestInfo store_contract_tests[];
+/* Likewise, of bench_store.c: prints items a second. */
+extern CU_TestInfo store_bench_tests[];
 
 #endif

@@ -3,156 +3,16 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "store_fixture.h"
-#include "store_sqlite/store_sqlite.h"
-
-static char folder[32];
-static char file[64];
-
-/* ------------------------------------------------------------- the target */
-
-static void remove_file(void)
-{
-	char name[80];
-
-	unlink(file);
-	snprintf(name, sizeof(name), "%s-wal", file);
-	unlink(name);
-	snprintf(name, sizeof(name), "%s-shm", file);
-	unlink(name);
-}
-
-static int with_database(int flags, int (*work)(sqlite3 *, void *), void *arg)
-{
-	sqlite3 *db = NULL;
-	int rc =
-	    sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE | flags, NULL);
-
-	if (!rc)
-		sqlite3_busy_timeout(db, FIXTURE_WAIT_MS);
-	if (!rc)
-		rc = work(db, arg);
-	if (rc)
-		fprintf(stderr, "%s: %s\n", file, sqlite3_errmsg(db));
-	sqlite3_close(db);
-	return rc ? EIO : 0;
-}
-
-static int run_script(sqlite3 *db, void *sql)
-{
-	return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
-
-static int target_execute(const char *sql)
-{
-	return with_database(0, run_script, (void *)(uintptr_t)sql);
-}
-
-static int target_reset(void)
-{
-	static char schema[65536];
-	FILE *in = fopen(SCHEMA_FILE, "r");
-	size_t bytes;
-
-	if (!in) {
-		fprintf(stderr, "%s: %s\n", SCHEMA_FILE, strerror(errno));
-		return errno;
-	}
-	bytes = fread(schema, 1, sizeof(schema) - 1, in);
-	fclose(in);
-	schema[bytes] = '\0';
-	remove_file();
-	return with_database(SQLITE_OPEN_CREATE, run_script, schema);
-}
-
-struct selection {
-	const char *sql;
-	json_t *rows;
-};
-
-static int add_row(void *arg, int count, char **values, char **names)
-{
-	json_t *row = json_array();
-
-	(void)names;
-	for (int i = 0; i < count; i++)
-		json_array_append_new(row, values[i] ? json_string(values[i])
-						     : json_null());
-	return json_array_append_new(arg, row);
-}
-
-static int run_select(sqlite3 *db, void *arg)
-{
-	struct selection *selection = arg;
-
-	return sqlite3_exec(db, selection->sql, add_row, selection->rows, NULL);
-}
-
-static json_t *target_select(const char *sql)
-{
-	struct selection selection = { sql, json_array() };
-
-	if (!with_database(0, run_select, &selection))
-		return selection.rows;
-	json_decref(selection.rows);
-	return NULL;
-}
-
-static int target_create(const char *node, struct store_backend **backendp)
-{
-	struct store_sqlite_config config = {
-		.file = file,
-		.node = node,
-		.busy_timeout_ms = 700,
-	};
-
-	return store_sqlite_create(backendp, &config);
-}
-
-static void target_pump(struct store_backend *backend, int timeout_ms)
-{
-	struct pollfd ready = { .fd = store_sqlite_fd(backend),
-				.events = POLLIN };
-
-	if (poll(&ready, 1, timeout_ms) > 0)
-		store_sqlite_dispatch(backend);
-}
-
-const struct store_contract_target store_contract_target = {
-	.reset = target_reset,
-	.create = target_create,
-	.destroy = store_sqlite_destroy,
-	.pump = target_pump,
-	.execute = target_execute,
-	.select = target_select,
-};
-
-static int suite_init(void)
-{
-	log_set_level(LOG_ERROR);
-	strcpy(folder, "/tmp/mcmig-store-XXXXXX");
-	if (!mkdtemp(folder))
-		return errno;
-	snprintf(file, sizeof(file), "%s/mcmig.db", folder);
-	return 0;
-}
-
-static int suite_clean(void)
-{
-	remove_file();
-	return rmdir(folder);
-}
+#include "store_sqlite_target.h"
 
 /* ----------------------------------------------------- what a file suffers */
 
@@ -171,11 +31,11 @@ static void test_no_file(void)
 {
 	struct store *store;
 
-	remove_file();
+	sqlite_target_remove();
 	store = fixture_open("n1", false);
 	CU_ASSERT_PTR_NOT_NULL(strstr(store->reason, "does not exist"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(store->reason, "sqlite3 FILE <"));
-	CU_ASSERT_NOT_EQUAL(access(file, F_OK), 0);
+	CU_ASSERT_NOT_EQUAL(access(sqlite_target_file, F_OK), 0);
 	CU_ASSERT_EQUAL(fixture_load_directory(store), ENOTCONN);
 	fixture_reset();
 	CU_ASSERT(fixture_wait(store, &store->up));
@@ -188,15 +48,15 @@ static void test_not_our_file(void)
 	struct store *store;
 	FILE *out;
 
-	remove_file();
-	out = fopen(file, "w");
+	sqlite_target_remove();
+	out = fopen(sqlite_target_file, "w");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
 	fclose(out);
 	store = fixture_open("n1", false);
 	CU_ASSERT_PTR_NOT_NULL(strstr(store->reason, "schema"));
 	fixture_close(store);
 
-	out = fopen(file, "w");
+	out = fopen(sqlite_target_file, "w");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
 	fprintf(out, "This is not a database, and it is long enough to see.\n");
 	fclose(out);
@@ -232,7 +92,8 @@ static void test_locked_by_another(void)
 	fixture_reset();
 	store = fixture_open("n1", true);
 	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(file, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(sqlite_target_file, &other),
+			      SQLITE_OK);
 	CU_ASSERT_EQUAL(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL,
 				     NULL),
 			SQLITE_OK);
@@ -262,13 +123,14 @@ static void test_short_lock_is_waited_for(void)
 	fixture_reset();
 	store = fixture_open("n1", true);
 	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(file, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(sqlite_target_file, &other),
+			      SQLITE_OK);
 	sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	fixture_begin(store);
 	CU_ASSERT_EQUAL_FATAL(
 	    store->backend->ops->write(store->backend, &items, 1), 0);
 	store->in_call = false;
-	target_pump(store->backend, 50);
+	store_contract_target.pump(store->backend, 50);
 	CU_ASSERT_FALSE(store->ended);
 	sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
 	sqlite3_close(other);
@@ -291,13 +153,14 @@ static void test_abandoned_batch(void)
 	fixture_reset();
 	store = fixture_open("n1", true);
 	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(file, &other), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(sqlite_target_file, &other),
+			      SQLITE_OK);
 	sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	fixture_begin(store);
 	CU_ASSERT_EQUAL_FATAL(
 	    store->backend->ops->write(store->backend, &items, 1), 0);
 	store->in_call = false;
-	target_pump(store->backend, 20);
+	store_contract_target.pump(store->backend, 20);
 	store->backend->ops->abandon(store->backend);
 	CU_ASSERT(fixture_wait_count(store, &store->downs, 0));
 	CU_ASSERT_EQUAL(fixture_end(store, 0), EIO);
@@ -377,6 +240,35 @@ static void test_item_that_breaks_a_constraint(void)
 	fixture_close(store);
 }
 
+/* Two daemons of one name do not take the lease from each other for ever. */
+static void test_lost_lease_is_waited_for(void)
+{
+	struct user_record record;
+	struct store_item item = { .record = &record };
+	struct store_item *items = &item;
+	struct store *one, *two;
+	unsigned ups;
+
+	fixture_reset();
+	one = fixture_open("n1", true);
+	two = fixture_open("n1", true);
+	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
+	CU_ASSERT_EQUAL(fixture_write(one, &items, 1), EPERM);
+	CU_ASSERT(fixture_wait_count(one, &one->downs, 0));
+	ups = one->ups;
+	for (int i = 0; i < 5; i++)
+		store_contract_target.pump(one->backend, 100);
+	CU_ASSERT_EQUAL(one->ups, ups);
+	CU_ASSERT_EQUAL(fixture_write_one(two, &record), STORE_ITEM_DONE);
+	/* A stop gives the lease back. */
+	fixture_close(two);
+	CU_ASSERT(fixture_wait_count(one, &one->ups, ups));
+	fixture_settle(&record);
+	CU_ASSERT_EQUAL(fixture_write_one(one, &record), STORE_ITEM_DONE);
+	record_clear(&record);
+	fixture_close(one);
+}
+
 static void test_bad_provisioning_is_refused(void)
 {
 	static const char *const bad[] = {
@@ -396,7 +288,7 @@ static void test_bad_provisioning_is_refused(void)
 	sqlite3 *db;
 
 	fixture_reset();
-	CU_ASSERT_EQUAL_FATAL(sqlite3_open(file, &db), SQLITE_OK);
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open(sqlite_target_file, &db), SQLITE_OK);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		int rc = sqlite3_exec(db, bad[i], NULL, NULL, NULL);
 
@@ -418,14 +310,16 @@ static CU_TestInfo file_tests[] = {
 	{ "no room for the file to grow", test_no_room },
 	{ "an item that breaks a constraint fails alone",
 	  test_item_that_breaks_a_constraint },
+	{ "a lost lease is waited for", test_lost_lease_is_waited_for },
 	{ "bad provisioning is refused by the schema",
 	  test_bad_provisioning_is_refused },
 	CU_TEST_INFO_NULL,
 };
 
 CU_SuiteInfo unit_suites[] = {
-	{ "store contract: sqlite", suite_init, suite_clean, NULL, NULL,
-	  store_contract_tests },
-	{ "store_sqlite", suite_init, suite_clean, NULL, NULL, file_tests },
+	{ "store contract: sqlite", sqlite_target_init, sqlite_target_clean,
+	  NULL, NULL, store_contract_tests },
+	{ "store_sqlite", sqlite_target_init, sqlite_target_clean, NULL, NULL,
+	  file_tests },
 	CU_SUITE_INFO_NULL,
 };
