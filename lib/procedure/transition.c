@@ -32,12 +32,10 @@ bool procedure_change_state(struct procedure *procedure,
 bool order_is_older(const struct user_record *record, const struct event *event,
 		    struct transition *transition)
 {
-	uint64_t behind_us;
-
 	if (!event->order || event->order >= record->last_order)
 		return false;
-	behind_us = (record->last_order - event->order) * 1000;
-	if (behind_us <= event->limits.order_window_us)
+	if (record->last_order - event->order <=
+	    event->limits.order_window_us / 1000)
 		return true;
 	/* No request lives that long: the client's clock was set back. */
 	transition->remark = "the client's order is far behind its last one: "
