@@ -84,6 +84,16 @@ static int set_names(struct daemon *daemon,
 	return 0;
 }
 
+static int check_listen(const struct daemon *daemon)
+{
+	const struct setting_list *listen = &daemon_settings(daemon)->listen;
+	int err = 0;
+
+	for (size_t i = 0; i < listen->count && !err; i++)
+		err = sip_listen_check(listen->values[i]);
+	return err;
+}
+
 int daemon_load(struct daemon *daemon)
 {
 	struct conf *peeked = NULL;
@@ -98,7 +108,8 @@ int daemon_load(struct daemon *daemon)
 		return err;
 	daemon->first_conf = daemon->conf;
 	set_log_level(daemon_settings(daemon));
-	return set_names(daemon, daemon_settings(daemon));
+	err = set_names(daemon, daemon_settings(daemon));
+	return err ? err : check_listen(daemon);
 }
 
 void daemon_unload(struct daemon *daemon)

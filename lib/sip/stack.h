@@ -23,6 +23,9 @@ struct sip_stack_config {
 	uint32_t peer_outstanding_max; /* client transactions to one next hop */
 };
 
+/* Whether an entry of `listen` can be; without binding it. 0, EINVAL (logged). */
+MCMIG_API int sip_listen_check(const char *entry);
+
 /* 0, EINVAL (logged with the remedy), EADDRINUSE, ENOMEM. */
 MCMIG_API int sip_stack_create(struct sip_stack **stackp, struct loop *loop,
 			       struct stats *stats,

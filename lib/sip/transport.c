@@ -139,6 +139,19 @@ static void describe(struct sip_stack *stack, const struct endpoint *endpoint,
 		       sizeof(listener->sent_by));
 }
 
+int sip_listen_check(const char *entry)
+{
+	struct endpoint endpoint;
+
+	if (!parse_entry(entry, &endpoint))
+		return 0;
+	log_error("sip",
+		  "msg=\"listen: write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, "
+		  "IPv6 in brackets\" entry=\"%s\"",
+		  entry);
+	return EINVAL;
+}
+
 int transport_listen(struct sip_stack *stack, const char *entry,
 		     struct listener *listener)
 {
@@ -146,13 +159,8 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 	char url[128];
 	int err;
 
-	if (parse_entry(entry, &endpoint)) {
-		log_error("sip",
-			  "msg=\"listen: write udp:ADDRESS:PORT or "
-			  "tcp:ADDRESS:PORT, IPv6 in brackets\" entry=\"%s\"",
-			  entry);
+	if (sip_listen_check(entry) || parse_entry(entry, &endpoint))
 		return EINVAL;
-	}
 	make_url(&endpoint, url, sizeof(url));
 	if (nta_agent_add_tport(
 		stack->agent, (const url_string_t *)url,
