@@ -75,7 +75,8 @@ struct store_item {
  *		none. The argument fits primary_id or partner_id. By service,
  *		primary_id, role, started, partner_id.
  * redirection	service, mc_service_id, target_mc_service_id, direction, since:
- *		the view. By service, direction, since, target_mc_service_id.
+ *		the view. By the service's name, direction, since,
+ *		target_mc_service_id.
  * systems	name, enabled (boolean), domains (texts, sorted), servers (URIs,
  *		by priority, then URI). By name.
  * nodes	name, incarnation, lease_until, alive (boolean: by the database's

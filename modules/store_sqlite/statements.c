@@ -2,290 +2,204 @@
 /* The SQL, beside the schema in db/sqlite/schema.sql the only of this store. */
 #include "statements.h"
 
+/* SQL, laid out by hand. */
+/* clang-format off */
+
 /* Milliseconds are what SQLite's own arithmetic keeps. */
-#define MICROSECONDS(timestamp)                                 \
-	"(CAST(round((julianday(" timestamp ") - 2440587.5) * " \
-	"86400000.0) AS INTEGER) * 1000)"
+#define MICROSECONDS(timestamp) \
+	"(CAST(round((julianday(" timestamp ") - 2440587.5) * 86400000.0) " \
+	"AS INTEGER) * 1000)"
 #define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now'"
 #define ROWS_MAX "LIMIT 1000" /* STORE_QUERY_ROWS_MAX */
+#define OF_USER "WHERE service = ?1 AND primary_id = ?2 "
+#define SERVICE_NAME "(SELECT name FROM mc_service WHERE service = ?1) "
 
-#define PROCEDURE_COLUMNS                                            \
-	"procedure_id, partner_id, sequence, verb, state, outcome, " \
-	"cause, telling, profile_index, \"order\", epoch, "          \
-	"ifnull(partner_id_given, partner_id), "                     \
-	"ifnull(primary_id_given, primary_id), peer_system, "        \
-	"client_uri, created_us, deadline_us, finished_us"
-#define MAPPING_COLUMNS                                             \
+#define PROCEDURE_COLUMNS \
+	"procedure_id, partner_id, sequence, verb, state, outcome, cause, " \
+	"telling, profile_index, \"order\", epoch, " \
+	"ifnull(partner_id_given, partner_id), " \
+	"ifnull(primary_id_given, primary_id), peer_system, client_uri, " \
+	"created_us, deadline_us, finished_us "
+#define MAPPING_COLUMNS \
 	"partner_id, primary_id, primary_system, version, status, " \
-	"procedure_id, sequence, profile_index, started_us, ended_us"
+	"procedure_id, sequence, profile_index, started_us, ended_us "
+#define ADMISSION_COLUMNS(names_primary_id) \
+	"partner_id IS NOT NULL, " names_primary_id ", " \
+	MICROSECONDS("valid_from") ", " MICROSECONDS("valid_until") " "
 
-#define QUERY_PROCEDURES                                             \
-	"SELECT procedure_id, service, role, verb, state, outcome, " \
-	"cause, telling, primary_id, partner_id, peer_system, "      \
-	"profile_index, sequence, \"order\", epoch, created_us, "    \
-	"deadline_us, finished_us, node, incarnation FROM procedure "
+#define QUERY_PROCEDURES \
+	"SELECT procedure_id, service, role, verb, state, outcome, cause, " \
+	"telling, primary_id, partner_id, peer_system, profile_index, " \
+	"sequence, \"order\", epoch, created_us, deadline_us, finished_us, " \
+	"node, incarnation FROM procedure "
 #define QUERY_PROCEDURES_ORDER \
 	"ORDER BY created_us DESC, procedure_id, sequence " ROWS_MAX
-#define QUERY_MIGRATIONS(index)                                    \
-	"SELECT m.service, 2 AS role, iif(m.active, 1, 3), "       \
+#define QUERY_MIGRATIONS(index) \
+	"SELECT m.service, 2 AS role, iif(m.active, 1, 3), " \
 	"m.active AND u.confirmed_epoch = m.epoch, m.primary_id, " \
-	"m.partner_id, m.partner_system, m.profile_index, "        \
-	"m.procedure_id, m.sequence, m.epoch, m.started_us, "      \
-	"m.ended_us FROM primary_migration m " index               \
-	"JOIN user_state u ON u.service = m.service "              \
+	"m.partner_id, m.partner_system, m.profile_index, m.procedure_id, " \
+	"m.sequence, m.epoch, m.started_us, m.ended_us " \
+	"FROM primary_migration m " index \
+	"JOIN user_state u ON u.service = m.service " \
 	"AND u.primary_id = m.primary_id WHERE m.sequence > 0 "
-#define QUERY_MAPPINGS(index)                                           \
-	"UNION ALL SELECT service, 1, status, status = 1, primary_id, " \
-	"partner_id, primary_system, profile_index, procedure_id, "     \
-	"sequence, 0, started_us, ended_us FROM partner_mapping " index
+#define QUERY_MAPPINGS(index) \
+	"SELECT service, 1, status, status = 1, primary_id, partner_id, " \
+	"primary_system, profile_index, procedure_id, sequence, 0, " \
+	"started_us, ended_us FROM partner_mapping " index
 #define QUERY_MIGRATIONS_ORDER \
 	"ORDER BY 1, m.primary_id, role, m.started_us, m.partner_id " ROWS_MAX
+#define OF_ID(service, column) \
+	service " IN (SELECT service FROM mc_service) AND " column " = ?1 "
 
-#define OF_ID(column, service) \
-	column " = ?1 AND " service " IN (SELECT service FROM mc_service) "
-
-const char
-    *const statement_sql[STATEMENT_END] = {
-	    [STATEMENT_BEGIN] = "BEGIN",
-	    /* The write lock at once: a transaction that has begun can commit. */
-	    [STATEMENT_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-	    [STATEMENT_COMMIT] = "COMMIT",
-	    [STATEMENT_DATA_VERSION] = "PRAGMA data_version",
-	    [STATEMENT_LEASE] = "SELECT incarnation, julianday(lease_until) > "
-				"julianday('now') FROM node WHERE name = ?1",
-	    [STATEMENT_LEASE_TAKE] =
+const char *const statement_sql[STATEMENT_END] = {
+	[STATEMENT_BEGIN] = "BEGIN",
+	/* The write lock at once: a transaction that has begun can commit. */
+	[STATEMENT_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_DATA_VERSION] = "PRAGMA data_version",
+	[STATEMENT_LEASE] =
+		"SELECT incarnation, julianday(lease_until) > julianday('now') "
+		"FROM node WHERE name = ?1",
+	[STATEMENT_LEASE_TAKE] =
 		"INSERT INTO node (name, incarnation, lease_until) "
 		"VALUES (?1, ?2, " NOW ", '+30 seconds')) "
 		"ON CONFLICT (name) DO UPDATE SET "
 		"incarnation = excluded.incarnation, "
 		"lease_until = excluded.lease_until",
-	    [STATEMENT_LEASE_RENEW] =
+	[STATEMENT_LEASE_RENEW] =
 		"UPDATE node SET lease_until = " NOW ", ?3) "
 		"WHERE name = ?1 AND incarnation = ?2",
-	    [STATEMENT_LEASE_HELD] =
+	[STATEMENT_LEASE_HELD] =
 		"SELECT 1 FROM node WHERE name = ?1 AND incarnation = ?2",
-	    [STATEMENT_SECRET] =
+	[STATEMENT_SECRET] =
 		"SELECT value FROM secret WHERE name = 'procedure-id-key'",
 
-	    [STATEMENT_USER_STATE] =
+	[STATEMENT_USER_STATE] =
 		"SELECT version, last_sequence, last_order, last_epoch, "
-		"confirmed_epoch FROM user_state "
-		"WHERE service = ?1 AND primary_id = ?2",
-	    [STATEMENT_PROCEDURES_LIVE] =
+		"confirmed_epoch FROM user_state " OF_USER,
+	[STATEMENT_PROCEDURES_LIVE] =
 		"SELECT " PROCEDURE_COLUMNS
-		" FROM procedure INDEXED BY procedure_live WHERE "
-		"service = ?1 AND primary_id = ?2 AND (state <> 4 OR "
-		"telling)",
-	    [STATEMENT_PROCEDURES_ASKED] =
-		"SELECT " PROCEDURE_COLUMNS " FROM procedure WHERE "
-		"service = ?1 AND primary_id = ?2 AND procedure_id = ?3 "
-		"AND state = 4 AND NOT telling",
-	    [STATEMENT_MAPPINGS_OWN] =
-		"SELECT " MAPPING_COLUMNS " FROM partner_mapping "
-		"INDEXED BY partner_mapping_by_primary_id WHERE "
-		"service = ?1 AND primary_id = ?2 AND status <> 3",
-	    [STATEMENT_MAPPING_ASKED] =
-		"SELECT " MAPPING_COLUMNS " FROM partner_mapping "
+		"FROM procedure INDEXED BY procedure_live "
+		OF_USER "AND (state <> 4 OR telling)",
+	[STATEMENT_PROCEDURES_ASKED] =
+		"SELECT " PROCEDURE_COLUMNS "FROM procedure "
+		OF_USER "AND procedure_id = ?3 AND state = 4 AND NOT telling",
+	[STATEMENT_MAPPINGS_OWN] =
+		"SELECT " MAPPING_COLUMNS "FROM partner_mapping "
+		"INDEXED BY partner_mapping_by_primary_id "
+		OF_USER "AND status <> 3",
+	[STATEMENT_MAPPING_ASKED] =
+		"SELECT " MAPPING_COLUMNS "FROM partner_mapping "
 		"WHERE service = ?1 AND partner_id = ?3 "
 		"AND (primary_id <> ?2 OR status = 3)",
-	    [STATEMENT_MIGRATIONS] =
+	[STATEMENT_MIGRATIONS] =
 		"SELECT partner_system, partner_id, active, procedure_id, "
 		"sequence, deauthorized_sequence, epoch, profile_index, "
-		"started_us, ended_us FROM primary_migration "
-		"WHERE service = ?1 AND primary_id = ?2",
-	    /* Two, so that each finds its rows in the index. */
-	    [STATEMENT_ADMISSIONS] =
-		"SELECT partner_id IS NOT NULL, 1, " MICROSECONDS(
-		    "valid_"
-		    "from") ", " MICROSECONDS("valid_until") " FROM admission "
-							     "WHERE "
-							     "primary_system "
-							     "= "
-							     "?1 AND "
-							     "primary_id = ?2 "
-							     "AND "
-							     "(partner_id IS "
-							     "NULL OR "
-							     "partner_id = "
-							     "?3) "
-							     "UNION ALL SELECT "
-							     "partner_id IS "
-							     "NOT "
-							     "NULL, "
-							     "0, " MICROSECONDS(
-								 "va"
-								 "li"
-								 "d_"
-								 "fr"
-								 "o"
-								 "m") ","
-								      " " MICROSECONDS(
-									  "vali"
-									  "d_"
-									  "unti"
-									  "l") " F"
-									       "RO"
-									       "M "
-									       "ad"
-									       "mi"
-									       "ss"
-									       "io"
-									       "n "
-									       "WH"
-									       "ER"
-									       "E "
-									       "pr"
-									       "im"
-									       "ar"
-									       "y_"
-									       "sy"
-									       "st"
-									       "em"
-									       " ="
-									       " ?"
-									       "1 "
-									       "AN"
-									       "D "
-									       "pr"
-									       "im"
-									       "ar"
-									       "y_"
-									       "id"
-									       " I"
-									       "S "
-									       "NU"
-									       "LL"
-									       " "
-									       "AN"
-									       "D "
-									       "(p"
-									       "ar"
-									       "tn"
-									       "er"
-									       "_i"
-									       "d "
-									       "IS"
-									       " "
-									       "NU"
-									       "LL"
-									       " O"
-									       "R "
-									       "pa"
-									       "rt"
-									       "ne"
-									       "r_"
-									       "id"
-									       " "
-									       "= "
-									       "?3"
-									       ")",
-	    [STATEMENT_USER] =
+		"started_us, ended_us FROM primary_migration " OF_USER,
+	/* Two, so that each finds its rows in the index. */
+	[STATEMENT_ADMISSIONS] =
+		"SELECT " ADMISSION_COLUMNS("1") "FROM admission "
+		"WHERE primary_system = ?1 AND primary_id = ?2 "
+		"AND (partner_id IS NULL OR partner_id = ?3) "
+		"UNION ALL SELECT " ADMISSION_COLUMNS("0") "FROM admission "
+		"WHERE primary_system = ?1 AND primary_id IS NULL "
+		"AND (partner_id IS NULL OR partner_id = ?3)",
+	[STATEMENT_USER] =
 		"SELECT enabled FROM mc_user WHERE primary_id = ?1",
-	    [STATEMENT_PROFILES] =
-		"SELECT profile_index FROM user_profile WHERE primary_id = "
-		"?2 "
-		"AND service = (SELECT name FROM mc_service "
-		"WHERE service = ?1)",
-	    [STATEMENT_PERMISSIONS] =
+	[STATEMENT_PROFILES] =
+		"SELECT profile_index FROM user_profile "
+		"WHERE primary_id = ?2 AND service = " SERVICE_NAME,
+	[STATEMENT_PERMISSIONS] =
 		"SELECT profile_index, partner_system FROM permission "
-		"WHERE primary_id = ?2 AND service = (SELECT name "
-		"FROM mc_service WHERE service = ?1)",
+		"WHERE primary_id = ?2 AND service = " SERVICE_NAME,
 
-	    [STATEMENT_VERSION] = "SELECT version FROM user_state "
-				  "WHERE service = ?1 AND primary_id = ?2",
-	    [STATEMENT_MAPPING_VERSION] =
+	[STATEMENT_VERSION] = "SELECT version FROM user_state " OF_USER,
+	[STATEMENT_MAPPING_VERSION] =
 		"SELECT version FROM partner_mapping "
 		"WHERE service = ?1 AND partner_id = ?2",
-	    [STATEMENT_PROCEDURE_EXISTS] =
-		"SELECT 1 FROM procedure WHERE service = ?1 AND "
-		"primary_id = ?2 AND procedure_id = ?3 AND partner_id = ?4 "
-		"AND sequence = ?5",
-	    [STATEMENT_PUT_USER_STATE] =
-		"REPLACE INTO user_state (service, primary_id, role, "
-		"version, "
+	[STATEMENT_PROCEDURE_EXISTS] =
+		"SELECT 1 FROM procedure " OF_USER
+		"AND procedure_id = ?3 AND partner_id = ?4 AND sequence = ?5",
+	[STATEMENT_PUT_USER_STATE] =
+		"REPLACE INTO user_state (service, primary_id, role, version, "
 		"last_sequence, last_order, last_epoch, confirmed_epoch) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	    [STATEMENT_PUT_PROCEDURE] =
-		"REPLACE INTO procedure (service, primary_id, "
-		"procedure_id, "
+	[STATEMENT_PUT_PROCEDURE] =
+		"REPLACE INTO procedure (service, primary_id, procedure_id, "
 		"partner_id, sequence, role, verb, state, outcome, cause, "
-		"telling, profile_index, \"order\", epoch, "
-		"partner_id_given, "
+		"telling, profile_index, \"order\", epoch, partner_id_given, "
 		"primary_id_given, peer_system, client_uri, created_us, "
-		"deadline_us, finished_us, node, incarnation) VALUES "
-		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-		"?14, nullif(?15, ?4), nullif(?16, ?2), ?17, ?18, ?19, "
-		"?20, "
-		"?21, ?22, ?23)",
-	    [STATEMENT_PUT_MAPPING] =
+		"deadline_us, finished_us, node, incarnation) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+		"?13, ?14, nullif(?15, ?4), nullif(?16, ?2), ?17, ?18, ?19, "
+		"?20, ?21, ?22, ?23)",
+	[STATEMENT_PUT_MAPPING] =
 		"REPLACE INTO partner_mapping (service, partner_id, "
-		"primary_id, primary_system, version, status, "
-		"procedure_id, "
-		"sequence, profile_index, started_us, ended_us) VALUES "
-		"(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-	    [STATEMENT_PUT_MIGRATION] =
+		"primary_id, primary_system, version, status, procedure_id, "
+		"sequence, profile_index, started_us, ended_us) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	[STATEMENT_PUT_MIGRATION] =
 		"REPLACE INTO primary_migration (service, primary_id, "
-		"partner_system, partner_id, active, procedure_id, "
-		"sequence, "
+		"partner_system, partner_id, active, procedure_id, sequence, "
 		"deauthorized_sequence, epoch, profile_index, started_us, "
-		"ended_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-		"?10, "
-		"?11, ?12)",
+		"ended_us) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 
-	    [STATEMENT_FIND_LIVE] =
-		"SELECT service, primary_id, role FROM procedure "
-		"INDEXED BY procedure_live WHERE (state <> 4 OR telling) "
+	[STATEMENT_FIND_LIVE] =
+		"SELECT service, primary_id, role "
+		"FROM procedure INDEXED BY procedure_live "
+		"WHERE (state <> 4 OR telling) "
 		"AND (service, primary_id) > (?1, ?2) "
 		"GROUP BY service, primary_id ORDER BY service, primary_id "
 		"LIMIT ?3",
-	    [STATEMENT_PURGE] =
+	[STATEMENT_PURGE] =
 		"DELETE FROM procedure WHERE rowid IN (SELECT rowid "
-		"FROM procedure INDEXED BY procedure_finished WHERE "
-		"state = 4 AND NOT telling AND finished_us < ?1 LIMIT ?2)",
-	    [STATEMENT_SYSTEMS] = "SELECT name, enabled FROM mc_system",
-	    [STATEMENT_DOMAINS] = "SELECT system, domain FROM mc_system_domain",
-	    [STATEMENT_SERVERS] =
+		"FROM procedure INDEXED BY procedure_finished "
+		"WHERE state = 4 AND NOT telling AND finished_us < ?1 "
+		"LIMIT ?2)",
+	[STATEMENT_SYSTEMS] = "SELECT name, enabled FROM mc_system",
+	[STATEMENT_DOMAINS] = "SELECT system, domain FROM mc_system_domain",
+	[STATEMENT_SERVERS] =
 		"SELECT system, uri, priority, weight FROM mc_server",
 
-	    [STATEMENT_QUERY_LIVE] = QUERY_PROCEDURES
-	    "INDEXED BY procedure_live "
-	    "WHERE state <> 4 OR telling " QUERY_PROCEDURES_ORDER,
-	    [STATEMENT_QUERY_PROCEDURE] = QUERY_PROCEDURES
-	    "WHERE procedure_id = ?1 " QUERY_PROCEDURES_ORDER,
-	    [STATEMENT_QUERY_ACTIVE] =
-		QUERY_MIGRATIONS("") "AND m.active " QUERY_MAPPINGS(
-		    "") "WHERE status = 1 " QUERY_MIGRATIONS_ORDER,
-	    /* Each arm by an index: this must not hold up a commit. */
-	    [STATEMENT_QUERY_MIGRATIONS] =
-		QUERY_MIGRATIONS("") "AND " OF_ID("m.primary_id", "m.service") "UNION ALL " QUERY_MIGRATIONS(
-		    "INDEXED BY primary_migration_by_partner_id ") "AND " OF_ID("m.partner_id",
-										"m.service")
-		    QUERY_MAPPINGS("") "WHERE " OF_ID(
-			"partner_id",
-			"service") QUERY_MAPPINGS("INDEXED BY "
-						  "partner_mapping_by_primary_"
-						  "id ") "WHERE " OF_ID("primar"
-									"y_id",
-									"servic"
-									"e")
-			QUERY_MIGRATIONS_ORDER,
-	    [STATEMENT_QUERY_REDIRECTION] =
+	[STATEMENT_QUERY_LIVE] =
+		QUERY_PROCEDURES "INDEXED BY procedure_live "
+		"WHERE state <> 4 OR telling " QUERY_PROCEDURES_ORDER,
+	[STATEMENT_QUERY_PROCEDURE] =
+		QUERY_PROCEDURES
+		"WHERE procedure_id = ?1 " QUERY_PROCEDURES_ORDER,
+	[STATEMENT_QUERY_ACTIVE] =
+		QUERY_MIGRATIONS("") "AND m.active "
+		"UNION ALL " QUERY_MAPPINGS("") "WHERE status = 1 "
+		QUERY_MIGRATIONS_ORDER,
+	/* Each arm by an index: this must not hold up a commit. */
+	[STATEMENT_QUERY_MIGRATIONS] =
+		QUERY_MIGRATIONS("") "AND " OF_ID("m.service", "m.primary_id")
+		"UNION ALL "
+		QUERY_MIGRATIONS("INDEXED BY primary_migration_by_partner_id ")
+		"AND " OF_ID("m.service", "m.partner_id")
+		"UNION ALL " QUERY_MAPPINGS("")
+		"WHERE " OF_ID("service", "partner_id")
+		"UNION ALL "
+		QUERY_MAPPINGS("INDEXED BY partner_mapping_by_primary_id ")
+		"WHERE " OF_ID("service", "primary_id")
+		QUERY_MIGRATIONS_ORDER,
+	[STATEMENT_QUERY_REDIRECTION] =
 		"SELECT service, mc_service_id, target_mc_service_id, "
 		"direction, since_us FROM redirection WHERE mc_service_id = ?1 "
 		"ORDER BY service, direction, since_us, "
 		"target_mc_service_id " ROWS_MAX,
-	    [STATEMENT_QUERY_SYSTEMS] =
-		"SELECT name, enabled, (SELECT json_group_array(domain) "
-		"FROM "
-		"(SELECT domain FROM mc_system_domain d WHERE "
-		"d.system = s.name ORDER BY domain)), "
+	[STATEMENT_QUERY_SYSTEMS] =
+		"SELECT name, enabled, "
+		"(SELECT json_group_array(domain) FROM (SELECT domain "
+		"FROM mc_system_domain d WHERE d.system = s.name "
+		"ORDER BY domain)), "
 		"(SELECT json_group_array(uri) FROM (SELECT uri "
 		"FROM mc_server v WHERE v.system = s.name "
-		"ORDER BY priority, uri)) FROM mc_system s "
-		"ORDER BY name " ROWS_MAX,
-	    [STATEMENT_QUERY_NODES] = "SELECT name, incarnation, " MICROSECONDS(
-		"lease_until") ", "
-			       "julianday(lease_until) > "
-			       "julianday('now') FROM node "
-			       "ORDER BY name " ROWS_MAX,
-    };
+		"ORDER BY priority, uri)) "
+		"FROM mc_system s ORDER BY name " ROWS_MAX,
+	[STATEMENT_QUERY_NODES] =
+		"SELECT name, incarnation, " MICROSECONDS("lease_until") ", "
+		"julianday(lease_until) > julianday('now') "
+		"FROM node ORDER BY name " ROWS_MAX,
+};
