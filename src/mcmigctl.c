@@ -5,6 +5,8 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "ctl_connection.h"
 #include "table.h"
@@ -100,6 +102,16 @@ static json_t *make_request(const struct options *options)
 			 args);
 }
 
+/* 0: no terminal, any width. */
+static size_t terminal_width(void)
+{
+	struct winsize size = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+		return 0;
+	return size.ws_col;
+}
+
 static int print_answer(const json_t *answer, bool as_json)
 {
 	const json_t *result = json_object_get(answer, "result");
@@ -113,7 +125,7 @@ static int print_answer(const json_t *answer, bool as_json)
 		json_dumpf(result, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 		putchar('\n');
 	} else {
-		table_print(result, stdout);
+		table_print(result, terminal_width(), stdout);
 	}
 	return fflush(stdout) ? EXIT_COMMAND_FAILED : EXIT_DONE;
 }

@@ -14,8 +14,14 @@
 static void make_printable(char *text)
 {
 	for (; *text; text++) {
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
+		unsigned char c = (unsigned char)text[0];
+		unsigned char next = (unsigned char)text[1];
+
+		/* U+0080 to U+009F are control characters, too. */
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+			text[0] = text[1] = '?';
+		else if (iscntrl(c))
+			text[0] = '?';
 	}
 }
 
@@ -156,7 +162,7 @@ static void print_object(const json_t *object, const char *prefix, size_t width,
 		}
 		text = value_text(value);
 		put_padded(joined, width + GAP, false, out);
-		fprintf(out, "%s\n", text ? text : "");
+		fprintf(out, "%s\n", text && *text ? text : "-");
 		free(text);
 	}
 }
@@ -225,13 +231,36 @@ static void print_row(const json_t *row, const struct column *columns,
 		const json_t *value = json_object_get(row, columns[i].key);
 		char *text = value ? value_text(value) : NULL;
 
-		put_cell(text ? text : "-", &columns[i], i + 1 == count, out);
+		put_cell(text && *text ? text : "-", &columns[i],
+			 i + 1 == count, out);
 		free(text);
 	}
 	fputc('\n', out);
 }
 
-static void print_rows(const json_t *rows, FILE *out)
+static size_t total_width(const struct column *columns, size_t count)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < count; i++)
+		width += columns[i].width + (i ? GAP : 0);
+	return width;
+}
+
+static void print_each(const json_t *rows, FILE *out)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (i)
+			fputc('\n', out);
+		print_object(row, "", widest_key(row, ""), out);
+	}
+}
+
+static void print_rows(const json_t *rows, size_t width, FILE *out)
 {
 	size_t count = 0, i;
 	struct column *columns = measure(rows, &count);
@@ -239,19 +268,24 @@ static void print_rows(const json_t *rows, FILE *out)
 
 	if (!columns)
 		return;
-	print_header(columns, count, out);
-	json_array_foreach(rows, i, row) print_row(row, columns, count, out);
+	if (width && total_width(columns, count) > width) {
+		print_each(rows, out);
+	} else {
+		print_header(columns, count, out);
+		json_array_foreach(rows, i, row)
+		    print_row(row, columns, count, out);
+	}
 	free(columns);
 }
 
-void table_print(const json_t *value, FILE *out)
+void table_print(const json_t *value, size_t width, FILE *out)
 {
 	char *text;
 
 	if (json_is_object(value)) {
 		print_object(value, "", widest_key(value, ""), out);
 	} else if (json_is_object(json_array_get(value, 0))) {
-		print_rows(value, out);
+		print_rows(value, width, out);
 	} else if (json_is_array(value) && !json_array_size(value)) {
 		fputs("none\n", out);
 	} else {

@@ -12,9 +12,10 @@
 
 /*
  * An object: "key  value" lines, nested keys joined by a dot. An array of
- * objects: a header of the first one's keys, then aligned columns. Times lose
- * their microseconds, control characters become '?'.
+ * objects: a header of the first one's keys, then aligned columns; where they
+ * are wider than `width` (0: any), an object each. Times lose their
+ * microseconds, control characters become '?'.
  */
-void table_print(const json_t *value, FILE *out);
+void table_print(const json_t *value, size_t width, FILE *out);
 
 #endif
