@@ -88,8 +88,10 @@ int loop_watch(struct loop *loop, int fd, uint32_t events,
 		.loop = loop, .fd = fd, .handler = handler, .arg = arg
 	};
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		int err = errno;
+
 		free(watch);
-		return errno;
+		return err;
 	}
 	DL_APPEND(loop->watches, watch);
 	*watchp = watch;

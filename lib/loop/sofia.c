@@ -82,8 +82,8 @@ static void log_sofia(void *stream, char const *format, va_list args)
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\r\n")] = '\0';
 	if (*line)
-		log_write_limited(&rate, LOG_WARNING, "sofia", "msg=\"%s\"",
-				  line);
+		log_write_limited(&rate, LOG_WARNING, "loop",
+				  "msg=\"Sofia: %s\"", line);
 }
 
 int sofia_init(void)

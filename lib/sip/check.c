@@ -41,6 +41,8 @@ static bool refuse_header(const char *name, const char *domain,
 static bool has_bad_header(const sip_t *sip, const char *domain,
 			   struct check_result *result)
 {
+	if (sip->sip_error && name_of_bad(sip) == parser_headers_too_long)
+		return refuse(result, 513);
 	if (sip->sip_error)
 		return refuse_header(name_of_bad(sip), domain, result);
 	/* Sofia takes an empty one. */
@@ -98,9 +100,9 @@ static bool requires_extension(const sip_t *sip, struct check_result *result)
 
 static bool is_too_large(const sip_t *sip, struct check_result *result)
 {
-	if (!sip->sip_payload || sip->sip_payload->pl_len <= SIP_BODY_BYTES_MAX)
-		return false;
-	return refuse(result, 413);
+	if (sip->sip_payload && sip->sip_payload->pl_len > SIP_BODY_BYTES_MAX)
+		return refuse(result, 413);
+	return false;
 }
 
 bool check_request(const sip_t *sip, const char *domain,

@@ -74,6 +74,8 @@ void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
 /* Sofia's message class with a name for each mandatory header that is missing.
  * NULL: out of memory. */
 const msg_mclass_t *parser_class(void);
+/* Stands in the list of bad headers when all of them are too long together. */
+extern const char parser_headers_too_long[];
 
 /* --- reply.c ------------------------------------------------------------- */
 

@@ -6,10 +6,16 @@
  */
 #include "sip/internal.h"
 
+#include <sofia-sip/msg.h>
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/msg_mclass.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_parser.h>
+
+/* Sofia itself stops at 2 MB: too much to keep for requests that wait. */
+#define HEADER_BYTES_MAX 16384
+
+const char parser_headers_too_long[] = "Long";
 
 static void name_bad_header(msg_t *msg, sip_t *sip, const char *name)
 {
@@ -25,10 +31,13 @@ static void name_bad_header(msg_t *msg, sip_t *sip, const char *name)
 	*end = (sip_error_t *)header;
 }
 
-static void name_missing_headers(msg_t *msg, sip_t *sip)
+static void name_what_is_wrong(msg_t *msg, sip_t *sip)
 {
 	if (sip->sip_error)
 		return;
+	/* What has been read so far. */
+	if (msg_size(msg) > HEADER_BYTES_MAX)
+		name_bad_header(msg, sip, parser_headers_too_long);
 	if (!sip->sip_to)
 		name_bad_header(msg, sip, "To");
 	if (!sip->sip_from)
@@ -59,7 +68,7 @@ static issize_t extract_body(msg_t *msg, msg_pub_t *pub, char bytes[],
 	issize_t used;
 
 	if (sip->sip_request && !(sip->sip_flags & MSG_FLG_BODY))
-		name_missing_headers(msg, sip);
+		name_what_is_wrong(msg, sip);
 	used = sip_extract_body(msg, sip, bytes, count, end_of_stream);
 	if (sip->sip_request && sip->sip_flags & MSG_FLG_TRUNC)
 		name_bad_header(msg, sip, "Content-Length");

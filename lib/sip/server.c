@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_util.h>
 #include <sofia-sip/url.h>
 
@@ -18,6 +19,7 @@
 #include "sip/check.h"
 
 #define OVERLOAD_RETRY_AFTER_S 5
+#define KEPT_WHOLE_BYTES 4096
 #define TAG_SIZE 17
 
 /* A request that has just come in. */
@@ -129,6 +131,41 @@ static struct server_request *make_request(struct sip_stack *stack,
 	return request;
 }
 
+/* What an answer is made of, without the rest; NULL: out of memory. */
+static msg_t *copy_headers(const struct sip_stack *stack, const sip_t *sip)
+{
+	const void *const needed[] = { sip->sip_request, sip->sip_via,
+				       sip->sip_from,	 sip->sip_to,
+				       sip->sip_call_id, sip->sip_cseq };
+	msg_t *copy = nta_msg_create(stack->agent, 0);
+
+	for (size_t i = 0; copy && i < sizeof(needed) / sizeof(*needed); i++) {
+		if (sip_add_dup(copy, NULL, needed[i]) < 0) {
+			msg_destroy(copy);
+			copy = NULL;
+		}
+	}
+	return copy;
+}
+
+/* Large requests that wait must not fill the memory while the store is slow. */
+static void shrink(const struct sip_stack *stack, handle_t transaction,
+		   const struct incoming *incoming)
+{
+	struct server_request *request =
+	    handle_get(stack->server_requests, transaction);
+	const sip_payload_t *body = incoming->sip->sip_payload;
+	msg_t *small;
+
+	if (!request || !body || body->pl_len < KEPT_WHOLE_BYTES)
+		return;
+	small = copy_headers(stack, incoming->sip);
+	if (!small)
+		return;
+	msg_destroy(request->msg);
+	request->msg = small;
+}
+
 void server_reply(struct sip *base, handle_t transaction,
 		  const struct sip_reply *reply)
 {
@@ -189,6 +226,18 @@ static const char *url_text(msg_t *msg, const url_t *url)
 	return text ? text : "";
 }
 
+/* With its parameters: the boundary of a multipart body is one. */
+static const char *content_type_text(msg_t *msg, const sip_t *sip)
+{
+	const sip_content_type_t *type = sip->sip_content_type;
+
+	if (!type)
+		return NULL;
+	if (!type->c_params)
+		return type->c_type;
+	return sip_header_as_string(msg_home(msg), (const sip_header_t *)type);
+}
+
 /* RFC 3261 18.2.2: on TCP the source's port is of no use to a new connection;
  * the top Via's is where it listens. */
 static void make_sender_uri(const struct sip_inbound *inbound,
@@ -219,9 +268,7 @@ static void call_role(struct sip_stack *stack, const struct incoming *incoming,
 		.from_tag = sip->sip_from->a_tag ? sip->sip_from->a_tag : "",
 		.call_id = sip->sip_call_id->i_id,
 		.cseq = sip->sip_cseq->cs_seq,
-		.content_type = sip->sip_content_type
-				    ? sip->sip_content_type->c_type
-				    : NULL,
+		.content_type = content_type_text(msg, sip),
 	};
 
 	transport_source(msg, inbound.source_host, &inbound.source_port);
@@ -252,6 +299,7 @@ static void receive_message(struct sip_stack *stack,
 	struct server_transaction *known = server_transaction_find(
 	    stack->server_transactions, incoming->fingerprint);
 	struct server_request *request;
+	handle_t transaction;
 
 	if (known) {
 		receive_repeat(stack, incoming, known);
@@ -268,7 +316,9 @@ static void receive_message(struct sip_stack *stack,
 		return;
 	}
 	show_gauges(stack);
-	call_role(stack, incoming, request->handle);
+	transaction = request->handle;
+	call_role(stack, incoming, transaction);
+	shrink(stack, transaction, incoming);
 	msg_destroy(incoming->msg);
 }
 

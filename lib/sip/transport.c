@@ -166,6 +166,8 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 		stack->agent, (const url_string_t *)url,
 		TPTAG_QUEUESIZE(QUEUE_SIZE), TPTAG_UDP_RMEM(UDP_BUFFER_BYTES),
 		TPTAG_UDP_WMEM(UDP_BUFFER_BYTES),
+		/* A peer's closing too is told to who waits. */
+		TPTAG_SDWN_ERROR(1),
 		/* Sofia's STUN server answers and logs without bound. */
 		TPTAG_STUN_SERVER(0), TAG_END()) < 0) {
 		err = su_errno();

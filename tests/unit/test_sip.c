@@ -120,6 +120,25 @@ static void test_sender_on_tcp_is_where_its_via_listens(void)
 	fixture_stop();
 }
 
+static void test_content_type_keeps_its_parameters(void)
+{
+	struct request request = { .body = BODY,
+				   .lines = "c: multipart/mixed; "
+					    "boundary=\"a b\";x=y\r\n" };
+	uint16_t port;
+	int fd;
+
+	fixture_start(NULL);
+	fd = peer_connect(UDP4, &port);
+	request.port = port;
+	peer_send(fd, request_text(&request));
+	CU_ASSERT_EQUAL(status_of(peer_receive(fd)), 200);
+	CU_ASSERT(
+	    is(recorded.content_type, "multipart/mixed;boundary=\"a b\";x=y"));
+	close(fd);
+	fixture_stop();
+}
+
 static void test_repeat_gets_the_same_answer(void)
 {
 	struct request request = { .body = BODY };
@@ -361,29 +380,69 @@ static void test_missing_headers_are_named(void)
 	fixture_stop();
 }
 
-static void test_too_large_a_body(void)
+static void test_too_large(void)
 {
 	struct request request = { .transport = "TCP" };
-	char *body = malloc(65538);
+	char *text = malloc(65538);
 	uint16_t port;
 	int fd;
 
 	fixture_start(NULL);
-	memset(body, 'x', 65537);
-	body[65537] = '\0';
+	memset(text, 'x', 65537);
+	text[65537] = '\0';
 	fd = peer_connect(TCP4, &port);
 	request.port = port;
-	request.body = body;
+	request.body = text;
 	peer_send(fd, request_text(&request));
 	CU_ASSERT_EQUAL(status_of(peer_receive(fd)), 413);
-	request.body = body + 1;
+	request.body = text + 1;
 	request.branch = "fits";
 	peer_send(fd, request_text(&request));
 	CU_ASSERT_EQUAL(status_of(peer_receive(fd)), 200);
 	CU_ASSERT_EQUAL(recorded.body_bytes, 65536);
+	memcpy(text, "Subject: ", 9);
+	memcpy(text + 20000, "\r\n", 3);
+	request.body = NULL;
+	request.branch = "headers";
+	request.lines = text;
+	peer_send(fd, request_text(&request));
+	CU_ASSERT_EQUAL(status_of(peer_receive(fd)), 513);
 	CU_ASSERT_EQUAL(recorded.count, 1);
 	close(fd);
-	free(body);
+	free(text);
+	fixture_stop();
+}
+
+static void test_large_request_is_answered_later(void)
+{
+	const struct sip_reply reply = { .status = 200 };
+	struct request request = { .transport = "TCP",
+				   .via_suffix = ";rport\r\nVia: SIP/2.0/UDP "
+						 "c.example;branch=z9hG4bK2",
+				   .lines = WITH_BODY };
+	char body[6000], first[4096];
+	uint16_t port;
+	int fd;
+
+	fixture_start(NULL);
+	automatic.status = 0;
+	memset(body, 'x', sizeof(body) - 1);
+	body[sizeof(body) - 1] = '\0';
+	request.body = body;
+	fd = peer_connect(TCP4, &port);
+	request.port = port;
+	peer_send(fd, request_text(&request));
+	CU_ASSERT(run_until(&recorded.count, 1));
+	sip_reply(sip, recorded.transaction, &reply);
+	snprintf(first, sizeof(first), "%s", peer_receive(fd));
+	CU_ASSERT_EQUAL(status_of(first), 200);
+	CU_ASSERT_PTR_NOT_NULL(strstr(first, "c.example;branch=z9hG4bK2"));
+	CU_ASSERT(is(header_of(first, "Call-ID"), "call-1"));
+	/* Made from the request itself this time: no difference. */
+	peer_send(fd, request_text(&request));
+	CU_ASSERT_STRING_EQUAL(peer_receive(fd), first);
+	CU_ASSERT_EQUAL(recorded.count, 1);
+	close(fd);
 	fixture_stop();
 }
 
@@ -749,6 +808,8 @@ static CU_TestInfo server_tests[] = {
 	  test_request_is_answered_on_each_transport },
 	{ "a sender on TCP is where its Via listens",
 	  test_sender_on_tcp_is_where_its_via_listens },
+	{ "a content type keeps its parameters",
+	  test_content_type_keeps_its_parameters },
 	{ "a repeat gets the same answer", test_repeat_gets_the_same_answer },
 	{ "each part of the identity counts",
 	  test_each_part_of_the_identity_counts },
@@ -757,7 +818,9 @@ static CU_TestInfo server_tests[] = {
 	{ "what is refused, and how", test_refusals },
 	{ "a refusal has one To tag", test_refusal_has_one_to_tag },
 	{ "missing headers are named", test_missing_headers_are_named },
-	{ "a body over 64 kB is refused", test_too_large_a_body },
+	{ "a body over 64 kB, headers over 16 kB", test_too_large },
+	{ "a large request is answered later",
+	  test_large_request_is_answered_later },
 	{ "what gets no answer", test_what_gets_no_answer },
 	{ "garbage is survived", test_garbage_is_survived },
 	{ "STUN is not served", test_stun_is_not_served },

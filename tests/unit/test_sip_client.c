@@ -335,6 +335,7 @@ static void test_lost_connection_is_made_again(void)
 	close(fd);
 	CU_ASSERT(run_until(&answered.count, 1));
 	CU_ASSERT_EQUAL(answered.status, SIP_NO_ANSWER);
+	CU_ASSERT_EQUAL(counter("sip.client_transport_failed"), 1);
 	CU_ASSERT_EQUAL(send_to_port("tcp", port, 2), 0);
 	run_for(5);
 	fd = accept(listening, NULL, NULL);
@@ -345,6 +346,36 @@ static void test_lost_connection_is_made_again(void)
 	CU_ASSERT_EQUAL(answered.status, 200);
 	close(fd);
 	close(listening);
+	fixture_stop();
+}
+
+/* Via names an address that a peer can answer to, not the wildcard. */
+static void test_wildcard_listener(void)
+{
+	static const char *const any[] = { "udp:0.0.0.0:0", "udp:[::]:0" };
+	const struct sip_stack_config config = {
+		.listen = any,
+		.listen_count = 2,
+		.domain = "b.example",
+		.t1_ms = T1_MS,
+		.server_transactions_max = 10,
+		.client_transactions_max = 5,
+		.peer_outstanding_max = 3,
+	};
+	const char *via;
+	uint16_t port;
+	int fd;
+
+	fixture_start(&config);
+	answered = (struct answered){ 0 };
+	fd = open_udp_peer(UDP4, &port);
+	CU_ASSERT_EQUAL(send_to_port("udp", port, 1), 0);
+	via = header_of(peer_receive(fd), "Via");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(via);
+	CU_ASSERT_PTR_NULL(strstr(via, " 0.0.0.0"));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(via, strrchr(sip_stack_address(stack, 0), ':')));
+	close(fd);
 	fixture_stop();
 }
 
@@ -477,6 +508,7 @@ static CU_TestInfo client_tests[] = {
 	  test_refused_connection_is_told_early },
 	{ "a lost connection is made again",
 	  test_lost_connection_is_made_again },
+	{ "a wildcard listener", test_wildcard_listener },
 	{ "what is outstanding is bounded", test_bounds },
 	{ "bad next hops are refused", test_bad_next_hops },
 	{ "no line is smuggled", test_no_line_is_smuggled },
