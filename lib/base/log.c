@@ -68,8 +68,9 @@ static size_t put_prefix(char *line, size_t size, enum log_level level,
 				level_names[level], subject);
 }
 
-static void write_line(enum log_level level, const char *subject,
-		       const char *suffix, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+write_line(enum log_level level, const char *subject, const char *suffix,
+	   const char *format, va_list args)
 {
 	char line[1024];
 	size_t used = put_prefix(line, sizeof(line), level, subject);

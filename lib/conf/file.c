@@ -138,15 +138,13 @@ static void describe_unknown(const cfg_t *cfg, const char *name,
 #define NO_SUCH_OPTION "no such option '"
 
 /* libconfuse's own faults: syntax, and names that it does not know. */
-static void take_error(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+take_error(cfg_t *cfg, const char *format, va_list args)
 {
 	char text[CONF_TEXT_SIZE], fault[CONF_FAULT_SIZE];
 	size_t prefix = strlen(NO_SUCH_OPTION);
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	vsnprintf(text, sizeof(text), format, args);
-#pragma GCC diagnostic pop
 	if (!strncmp(text, NO_SUCH_OPTION, prefix)) {
 		text[strcspn(text + prefix, "'") + prefix] = '\0';
 		describe_unknown(cfg, text + prefix, fault);

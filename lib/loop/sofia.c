@@ -73,7 +73,8 @@ static void monotonic_su_time(su_time_t *tv)
 }
 
 /* Every refused connection and bad datagram ends here: bounded. */
-static void log_sofia(void *stream, char const *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+log_sofia(void *stream, char const *format, va_list args)
 {
 	static struct log_rate rate;
 	char line[512];
