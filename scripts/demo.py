@@ -147,7 +147,8 @@ def run_client(lab, verb, pair, profile):
                '--partner-id', pair[1], '--primary-id', pair[0],
                '--profile', str(profile)]
     print(f'$ mcmig-ue {verb} --server sip:{lab.b.server} \\\n'
-          f'    --partner-id {pair[1]} --primary-id {pair[0]}'
+          f'    --partner-id {pair[1]} \\\n'
+          f'    --primary-id {pair[0]}'
           + (f' --profile {profile}' if verb == 'authorize' else '') + '\n')
     show = Show(lab, verb, procedure)
     with lablib.LogReader(lab.a.log, lab.a.pid) as log_a, \
@@ -199,12 +200,36 @@ def show_reach(lab, pair):
     print()
 
 
+COLUMNS = {
+    'procedures': ('role', 'verb', 'state', 'outcome', 'primary_id',
+                   'partner_id'),
+    'migrations': ('role', 'status', 'current', 'primary_id', 'partner_id',
+                   'started'),
+}
+
+
+def text_of(value):
+    return {True: 'yes', False: 'no'}.get(value, str(value))
+
+
+def table(columns, rows):
+    """Of what mcmigctl shows only what matters here."""
+    texts = [columns] + [[text_of(row[name]) for name in columns]
+                         for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts)]
+    for line in texts:
+        print('  ' + '  '.join(text.ljust(width) for text, width
+                               in zip(line, widths)).rstrip())
+    print()
+
+
 def show_tables(lab, pair, procedure):
     for system, identity in ((lab.a, pair[0]), (lab.b, pair[1])):
-        for command in (('procedures', procedure), ('migrations', identity)):
+        for command, argument in (('procedures', procedure),
+                                  ('migrations', identity)):
             print(f'$ mcmigctl -s {system.ctl_socket.name} '
-                  + ' '.join(command))
-            print(system.ctl_text(*command))
+                  f'{command} {argument}')
+            table(COLUMNS[command], system.ctl(command, argument))
 
 
 def title(text):

@@ -184,11 +184,12 @@ def stop_daemon(pid, conf):
 
 
 class LogReader:
-    """Lines of a daemon's log as they are written; ends with the daemon."""
+    """Lines of a daemon's log as they are written, from an offset on; ends
+    with the daemon."""
 
-    def __init__(self, file, pid):
+    def __init__(self, file, pid, offset=0):
         self._tail = subprocess.Popen(
-            ['tail', '-c', '+1', '-f', '--', str(file)],
+            ['tail', '-c', f'+{offset + 1}', '-f', '--', str(file)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._pidfd = os.pidfd_open(pid)
         self._rest = b''
@@ -265,6 +266,7 @@ class System:
         self.store = None
         self.pid = None
         self.process = None
+        self.log_offset = 0  # where the log of this run begins
         self.sections = {}
 
     @property
@@ -298,6 +300,7 @@ class System:
 
     def start(self):
         with open(self.log, 'ab') as log:
+            self.log_offset = log.tell()
             self.process = subprocess.Popen(
                 [self.lab.program('mcmigd'), '-c', str(self.conf)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -306,7 +309,7 @@ class System:
 
     def wait_ready(self, store_up=True):
         """Until it serves; each line of its log is a reason to ask it."""
-        with LogReader(self.log, self.pid) as reader:
+        with LogReader(self.log, self.pid, self.log_offset) as reader:
             for line in reader.lines(START_S):
                 with contextlib.suppress(LabError):
                     if not store_up and 'msg="ready"' in line:
@@ -327,14 +330,21 @@ class System:
                     *arguments])
 
     def stop(self):
+        """Its exit status; 0 if it did not run."""
+        if not self.pid:
+            return 0
+        stop_daemon(self.pid, self.conf)
+        return self.reap()
+
+    def kill(self):
         if self.pid:
-            stop_daemon(self.pid, self.conf)
+            self.process.kill()
             self.reap()
 
     def reap(self):
-        if self.process:
-            self.process.wait(STOP_S)
+        status = self.process.wait(STOP_S)
         self.pid = self.process = None
+        return status
 
 
 class Lab:

@@ -32,8 +32,7 @@ def partner(make_solo, make_peer, pair, client_request):
 
 
 def restart(system):
-    system.process.kill()
-    system.reap()
+    system.kill()
     system.start()
     system.wait_ready()
 
