@@ -135,16 +135,17 @@ class PostgresStore:
 
 
 class Cluster:
-    """A private PostgreSQL cluster in a folder."""
+    """A private PostgreSQL cluster in a folder; `fast` is for tests."""
 
     script = ROOT / 'scripts/pg-cluster'
 
-    def __init__(self, folder):
+    def __init__(self, folder, fast=False):
         self.folder = pathlib.Path(folder)
+        self.options = ['--fast'] if fast else []
         self.conninfo = None
 
     def start(self):
-        run([self.script, 'start', self.folder], timeout=120)
+        run([self.script, 'start', self.folder, *self.options], timeout=120)
         self.conninfo = (self.folder / 'conninfo').read_text().strip()
 
     def stop(self, *options):

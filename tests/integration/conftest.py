@@ -50,7 +50,7 @@ def cluster(folder):
     if STORE != 'postgres':
         yield None
         return
-    cluster = lablib.Cluster(folder / 'postgres')
+    cluster = lablib.Cluster(folder / 'postgres', fast=True)
     cluster.start()
     yield cluster
     cluster.stop()
