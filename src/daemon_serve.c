@@ -34,22 +34,10 @@ static int init_core(struct daemon *daemon)
 	return 0;
 }
 
-static int check_listen(const struct daemon *daemon)
-{
-	const struct setting_list *listen = &daemon_settings(daemon)->listen;
-	int err = 0;
-
-	for (size_t i = 0; !err && i < listen->count; i++)
-		err = sip_listen_check(listen->values[i]);
-	return err;
-}
-
 int daemon_init(struct daemon *daemon)
 {
 	int err = init_core(daemon);
 
-	if (!err)
-		err = check_listen(daemon);
 	if (!err)
 		err = loader_init(daemon->loader, &daemon->core, daemon->conf);
 	if (!err && !daemon->core.backend) {
