@@ -5,8 +5,9 @@
 --   sqlite3 -bail FILE < schema.sql
 -- It has the tables and columns of db/postgresql/schema.sql, where they are
 -- explained (all but written_by and is_live: the one writer needs none, and its
--- indexes gain nothing). Timestamps are text in UTC, YYYY-MM-DDTHH:MM:SSZ; UUIDs lower case text; booleans 0 and 1
--- (TRUE and FALSE may be written). Provision with PRAGMA foreign_keys = ON.
+-- indexes gain nothing). Timestamps are text in UTC, YYYY-MM-DDTHH:MM:SSZ; UUIDs
+-- lower case text; booleans 0 and 1 (TRUE and FALSE may be written). Provision
+-- with PRAGMA foreign_keys = ON.
 
 PRAGMA journal_mode = WAL;
 PRAGMA foreign_keys = ON;

@@ -23,9 +23,8 @@ static void part_send(struct part *part)
 	part->request = (struct request){ .result = batch->kind->result,
 					  .done = part_done };
 	part->tries++;
-	part->kind_count = 0;
+	part->statement_count = 0;
 	part->lease_seen = false;
-	part->position = 0;
 	batch->pending++;
 	batch->kind->send(postgres, part);
 	connection_finish(connection, &part->request);

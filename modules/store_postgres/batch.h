@@ -19,14 +19,14 @@ struct part {
 	struct store_item **items; /* of the batch */
 	size_t count;
 	unsigned tries;
+	unsigned statement_count;
 	/* Load: which of its kinds each statement is. */
 	unsigned kinds[8];
-	unsigned kind_count;
 	/* Write: */
-	size_t chosen; /* items that are sent, from the front */
-	unsigned statements, users_statement;
+	size_t known, chosen; /* items in front with a row; that are sent */
+	bool gives_users[8]; /* whether a statement's rows are numbers of the */
+	size_t offsets[8];   /* items written, from this one on */
 	bool lease_seen;
-	size_t position; /* after the item of the last row */
 };
 
 struct batch_kind {

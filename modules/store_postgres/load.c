@@ -383,7 +383,7 @@ static void send_load(struct postgres *postgres, struct part *part,
 		add_numbers(set, load, part);
 	connection_execute(&postgres->connections[READER], load->statement,
 			   set);
-	part->kinds[part->kind_count++] = (unsigned)(load - loads);
+	part->kinds[part->statement_count++] = (unsigned)(load - loads);
 }
 
 static void send(struct postgres *postgres, struct part *part)
@@ -403,7 +403,7 @@ static void take_rows(struct request *request, unsigned statement,
 	struct part *part = (struct part *)request;
 	const struct load *load;
 
-	if (statement >= part->kind_count)
+	if (statement >= part->statement_count)
 		return;
 	load = &loads[part->kinds[statement]];
 	for (int row = 0; row < PQntuples(result); row++) {

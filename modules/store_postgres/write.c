@@ -22,45 +22,98 @@ static const struct statement lock_mappings = {
 	"SELECT pg_advisory_xact_lock(k) FROM unnest($1::int8[]) AS k",
 };
 
-/* A missing node row stops all; its first row tells that it is there. */
-static const struct statement write_users = {
-	"write_users",
-	"WITH lease AS MATERIALIZED (SELECT FROM node "
-	"WHERE name = $1::text AND incarnation = $2::int8), "
-	"written AS (INSERT INTO user_state AS u (service, primary_id, role, "
+/*
+ * The users and their procedures are one statement, so that what was written of
+ * the former is at hand for the latter; $35 on are what mappings are expected
+ * to be. Its first row, 0, tells that the lease is held.
+ */
+#define WRITE_INPUT                                                          \
+	"WITH lease AS MATERIALIZED (SELECT FROM node "                      \
+	"WHERE name = $1::text AND incarnation = $2::int8), "                \
+	"i AS MATERIALIZED (SELECT * FROM unnest($3::int2[], $4::text[], "   \
+	"$5::int2[], $6::int8[], $7::int8[], $8::int8[], $9::int8[], "       \
+	"$10::int8[]) WITH ORDINALITY AS i(service, primary_id, role, "      \
+	"version, last_sequence, last_order, last_epoch, confirmed_epoch, "  \
+	"item)), "                                                           \
+	"p AS MATERIALIZED (SELECT * FROM unnest($11::int8[], $12::bool[], " \
+	"$13::int2[], $14::text[], $15::int2[], $16::uuid[], $17::text[], "  \
+	"$18::int8[], $19::int2[], $20::int2[], $21::int2[], $22::int2[], "  \
+	"$23::bool[], $24::int2[], $25::int8[], $26::int8[], $27::text[], "  \
+	"$28::text[], $29::text[], $30::text[], $31::int8[], $32::int8[], "  \
+	"$33::int8[]) AS p(item, is_new, service, primary_id, role, "        \
+	"procedure_id, partner_id, sequence, verb, state, outcome, cause, "  \
+	"telling, profile_index, \"order\", epoch, partner_id_given, "       \
+	"primary_id_given, peer_system, client_uri, created_us, "            \
+	"deadline_us, finished_us)), "
+
+/* Items with a new procedure that exists or a mapping that is not as known. */
+#define NOT_BLOCKED                                                          \
+	"i.item <> ALL (ARRAY("                                              \
+	"SELECT p.item FROM p JOIN procedure q USING (service, primary_id, " \
+	"procedure_id, partner_id, sequence) WHERE p.is_new "                \
+	"UNION ALL "                                                         \
+	"SELECT n.item FROM unnest($34::int8[], $35::int2[], $36::text[], "  \
+	"$37::int8[]) AS n(item, service, partner_id, version) "             \
+	"LEFT JOIN partner_mapping m USING (service, partner_id) "           \
+	"WHERE coalesce(m.version, 0) <> n.version)) "
+
+#define PROCEDURE_COLUMNS                                                  \
+	"service, primary_id, role, procedure_id, partner_id, sequence, "  \
+	"verb, state, outcome, cause, telling, profile_index, \"order\", " \
+	"epoch, partner_id_given, primary_id_given, peer_system, "         \
+	"client_uri, created_us, deadline_us, finished_us"
+
+#define INSERT_PROCEDURES                                                   \
+	"INSERT INTO procedure (" PROCEDURE_COLUMNS ", node, incarnation) " \
+	"SELECT " PROCEDURE_COLUMNS ", $1::text, $2::int8 "                 \
+	"FROM p JOIN written USING (item) "
+
+/* A new one needs no look at what is there: the guard has looked. A changed one
+ * may have been purged meanwhile. */
+#define WRITE_PROCEDURES                                               \
+	"new_ones AS (" INSERT_PROCEDURES "WHERE is_new), "            \
+	"changed_ones AS (" INSERT_PROCEDURES "WHERE NOT is_new "      \
+	"ON CONFLICT (service, primary_id, procedure_id, partner_id, " \
+	"sequence) DO UPDATE SET role = EXCLUDED.role, "               \
+	"verb = EXCLUDED.verb, state = EXCLUDED.state, "               \
+	"outcome = EXCLUDED.outcome, cause = EXCLUDED.cause, "         \
+	"telling = EXCLUDED.telling, "                                 \
+	"profile_index = EXCLUDED.profile_index, "                     \
+	"\"order\" = EXCLUDED.\"order\", epoch = EXCLUDED.epoch, "     \
+	"partner_id_given = EXCLUDED.partner_id_given, "               \
+	"primary_id_given = EXCLUDED.primary_id_given, "               \
+	"peer_system = EXCLUDED.peer_system, "                         \
+	"client_uri = EXCLUDED.client_uri, "                           \
+	"created_us = EXCLUDED.created_us, "                           \
+	"deadline_us = EXCLUDED.deadline_us, "                         \
+	"finished_us = EXCLUDED.finished_us, node = EXCLUDED.node, "   \
+	"incarnation = EXCLUDED.incarnation) "                         \
+	"SELECT 0::int8 FROM lease UNION ALL SELECT item FROM written"
+
+static const struct statement update_users = {
+	"update_users",
+	WRITE_INPUT "written AS (UPDATE user_state u SET role = i.role, "
+		    "version = i.version + 1, last_sequence = i.last_sequence, "
+		    "last_order = i.last_order, last_epoch = i.last_epoch, "
+		    "confirmed_epoch = i.confirmed_epoch, "
+		    "written_by = pg_current_xact_id() "
+		    "FROM lease, i WHERE u.service = i.service "
+		    "AND u.primary_id = i.primary_id AND u.version = i.version "
+		    "AND " NOT_BLOCKED "RETURNING i.item), " WRITE_PROCEDURES,
+};
+
+static const struct statement insert_users = {
+	"insert_users",
+	WRITE_INPUT
+	"inserted AS (INSERT INTO user_state (service, primary_id, role, "
 	"version, last_sequence, last_order, last_epoch, confirmed_epoch, "
 	"written_by) "
-	"SELECT i.service, i.primary_id, i.role, i.version + 1, "
-	"i.last_sequence, i.last_order, i.last_epoch, i.confirmed_epoch, "
-	"pg_current_xact_id() "
-	"FROM lease, unnest($3::int2[], $4::text[], $5::int2[], $6::int8[], "
-	"$7::int8[], $8::int8[], $9::int8[], $10::int8[]) WITH ORDINALITY "
-	"AS i(service, primary_id, role, version, last_sequence, last_order, "
-	"last_epoch, confirmed_epoch, item) "
-	"WHERE (i.version = 0 OR i.version = (SELECT s.version "
-	"FROM user_state s WHERE s.service = i.service "
-	"AND s.primary_id = i.primary_id)) "
-	"AND i.item <> ALL (ARRAY("
-	"SELECT n.item FROM unnest($11::int8[], $12::int2[], $13::text[], "
-	"$14::uuid[], $15::text[], $16::int8[]) "
-	"AS n(item, service, primary_id, procedure_id, partner_id, sequence) "
-	"JOIN procedure p USING (service, primary_id, procedure_id, "
-	"partner_id, sequence) "
-	"UNION ALL "
-	"SELECT n.item FROM unnest($17::int8[], $18::int2[], $19::text[], "
-	"$20::int8[]) AS n(item, service, partner_id, version) "
-	"LEFT JOIN partner_mapping m USING (service, partner_id) "
-	"WHERE coalesce(m.version, 0) <> n.version)) "
-	"ON CONFLICT (service, primary_id) DO UPDATE SET "
-	"role = EXCLUDED.role, version = EXCLUDED.version, "
-	"last_sequence = EXCLUDED.last_sequence, "
-	"last_order = EXCLUDED.last_order, last_epoch = EXCLUDED.last_epoch, "
-	"confirmed_epoch = EXCLUDED.confirmed_epoch, "
-	"written_by = EXCLUDED.written_by "
-	"WHERE u.version = EXCLUDED.version - 1 "
-	"RETURNING u.service, u.primary_id) "
-	"SELECT 0::int2 AS service, ''::text AS primary_id FROM lease "
-	"UNION ALL SELECT service, primary_id FROM written",
+	"SELECT service, primary_id, role, 1, last_sequence, last_order, "
+	"last_epoch, confirmed_epoch, pg_current_xact_id() "
+	"FROM lease, i WHERE " NOT_BLOCKED
+	"ON CONFLICT DO NOTHING RETURNING service, primary_id), "
+	"written AS MATERIALIZED (SELECT item FROM inserted "
+	"JOIN i USING (service, primary_id)), " WRITE_PROCEDURES,
 };
 
 /* The user whose guards have held in this transaction. */
@@ -68,42 +121,6 @@ static const struct statement write_users = {
 	"JOIN user_state u ON u.service = i.service "                \
 	"AND u.primary_id = i.primary_id AND u.version = i.version " \
 	"AND u.written_by = pg_current_xact_id() "
-
-static const struct statement write_procedures = {
-	"write_procedures",
-	"INSERT INTO procedure (service, primary_id, procedure_id, "
-	"partner_id, sequence, role, verb, state, outcome, cause, telling, "
-	"profile_index, \"order\", epoch, partner_id_given, primary_id_given, "
-	"peer_system, client_uri, created_us, deadline_us, finished_us, node, "
-	"incarnation) "
-	"SELECT i.service, i.primary_id, i.procedure_id, i.partner_id, "
-	"i.sequence, u.role, i.verb, i.state, i.outcome, i.cause, i.telling, "
-	"i.profile_index, i.\"order\", i.epoch, i.partner_id_given, "
-	"i.primary_id_given, i.peer_system, i.client_uri, i.created_us, "
-	"i.deadline_us, i.finished_us, $1::text, $2::int8 "
-	"FROM unnest($3::int2[], $4::text[], $5::int8[], $6::uuid[], "
-	"$7::text[], $8::int8[], $9::int2[], $10::int2[], $11::int2[], "
-	"$12::int2[], $13::bool[], $14::int2[], $15::int8[], $16::int8[], "
-	"$17::text[], $18::text[], $19::text[], $20::text[], $21::int8[], "
-	"$22::int8[], $23::int8[]) "
-	"AS i(service, primary_id, version, procedure_id, partner_id, "
-	"sequence, verb, state, outcome, cause, telling, profile_index, "
-	"\"order\", epoch, partner_id_given, primary_id_given, peer_system, "
-	"client_uri, created_us, deadline_us, finished_us) " JOIN_WRITTEN_USER
-	"ON CONFLICT (service, primary_id, procedure_id, partner_id, sequence) "
-	"DO UPDATE SET role = EXCLUDED.role, verb = EXCLUDED.verb, "
-	"state = EXCLUDED.state, outcome = EXCLUDED.outcome, "
-	"cause = EXCLUDED.cause, telling = EXCLUDED.telling, "
-	"profile_index = EXCLUDED.profile_index, "
-	"\"order\" = EXCLUDED.\"order\", epoch = EXCLUDED.epoch, "
-	"partner_id_given = EXCLUDED.partner_id_given, "
-	"primary_id_given = EXCLUDED.primary_id_given, "
-	"peer_system = EXCLUDED.peer_system, "
-	"client_uri = EXCLUDED.client_uri, created_us = EXCLUDED.created_us, "
-	"deadline_us = EXCLUDED.deadline_us, "
-	"finished_us = EXCLUDED.finished_us, node = EXCLUDED.node, "
-	"incarnation = EXCLUDED.incarnation",
-};
 
 static const struct statement write_mappings = {
 	"write_mappings",
@@ -155,7 +172,7 @@ static const struct statement write_migrations = {
 };
 
 const struct statement *const write_statements[] = {
-	&lock_mappings,	 &write_users,	    &write_procedures,
+	&lock_mappings,	 &update_users,	    &insert_users,
 	&write_mappings, &write_migrations, NULL
 };
 
@@ -248,11 +265,28 @@ static void drop_second_claims(struct claims *claims)
 			claims->list[i].item->status = STORE_ITEM_CONFLICT;
 }
 
-/* Those that are to be sent stand in front, in the order of their keys. */
+/* Behind the first `from` items, those whose user has a row (or has none). */
+static size_t move_to_front(struct part *part, size_t from, bool has_row)
+{
+	for (size_t i = from; i < part->count; i++) {
+		struct store_item *item = part->items[i];
+
+		if (item->status != STORE_ITEM_DONE ||
+		    (item->record->version != 0) != has_row)
+			continue;
+		item->status = STORE_ITEM_CONFLICT; /* until its row is seen */
+		memmove(&part->items[from + 1], &part->items[from],
+			(i - from) * sizeof(struct store_item *));
+		part->items[from++] = item;
+	}
+	return from;
+}
+
+/* Those that are to be sent stand in front, in the order of their keys: users
+ * with a row, then new ones. */
 static void choose_items(struct part *part, struct claims *claims)
 {
 	static struct log_rate rate;
-	size_t chosen = 0;
 
 	claims->count = 0;
 	qsort(part->items, part->count, sizeof(struct store_item *),
@@ -271,16 +305,8 @@ static void choose_items(struct part *part, struct claims *claims)
 	}
 	if (claims->count > 1)
 		drop_second_claims(claims);
-	for (size_t i = 0; i < part->count; i++) {
-		struct store_item *item = part->items[i];
-
-		if (item->status != STORE_ITEM_DONE)
-			continue;
-		item->status = STORE_ITEM_CONFLICT; /* until its row is seen */
-		part->items[i] = part->items[chosen];
-		part->items[chosen++] = item;
-	}
-	part->chosen = chosen;
+	part->known = move_to_front(part, 0, true);
+	part->chosen = move_to_front(part, part->known, false);
 }
 
 /* --- statements ------------------------------------------------------------ */
@@ -314,9 +340,7 @@ static void execute(struct postgres *postgres, struct part *part,
 {
 	connection_execute(&postgres->connections[WRITER], statement,
 			   &postgres->parameters);
-	if (statement == &write_users)
-		part->users_statement = part->statements;
-	part->statements++;
+	part->statement_count++;
 }
 
 /* FNV-1a; two partner IDs with one number only wait for each other. */
@@ -374,20 +398,6 @@ static void add_user(struct columns *c, const struct user_record *record)
 	INT8(record->confirmed_epoch);
 }
 
-static void add_procedure_guard(struct columns *c, size_t number,
-				const struct user_record *record,
-				const struct procedure *procedure)
-{
-	struct array **array = c->array;
-
-	INT8(number);
-	INT2(record->service);
-	TEXT(record->primary_id);
-	UUID(procedure->id);
-	TEXT(procedure->partner_id);
-	INT8(procedure->sequence);
-}
-
 static void add_mapping_guard(struct columns *c, size_t number,
 			      const struct user_record *record,
 			      const struct mapping *mapping)
@@ -400,16 +410,6 @@ static void add_mapping_guard(struct columns *c, size_t number,
 	INT8(mapping->version);
 }
 
-static void add_procedure_guards(struct columns *c, size_t number,
-				 const struct user_record *record)
-{
-	for (size_t i = 0; i < record->procedure_count; i++)
-		if (record->procedures[i].changed &&
-		    record->procedures[i].is_new)
-			add_procedure_guard(c, number, record,
-					    &record->procedures[i]);
-}
-
 static void add_mapping_guards(struct columns *c, size_t number,
 			       const struct user_record *record)
 {
@@ -419,55 +419,23 @@ static void add_mapping_guards(struct columns *c, size_t number,
 					  &record->mappings[i]);
 }
 
-static void send_users(struct postgres *postgres, struct part *part)
-{
-	static const enum array_type user_types[] = {
-		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT2, ARRAY_INT8,
-		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
-	};
-	static const enum array_type procedure_types[] = {
-		ARRAY_INT8, ARRAY_INT2, ARRAY_TEXT,
-		ARRAY_UUID, ARRAY_TEXT, ARRAY_INT8,
-	};
-	static const enum array_type mapping_types[] = {
-		ARRAY_INT8,
-		ARRAY_INT2,
-		ARRAY_TEXT,
-		ARRAY_INT8,
-	};
-	struct array_set *set = &postgres->parameters;
-	struct columns users, procedures, mappings;
-
-	array_set_start(set);
-	array_set_add_text(set, postgres->node);
-	array_set_add_int8(set, postgres->incarnation);
-	COLUMNS(&users, set, user_types);
-	COLUMNS(&procedures, set, procedure_types);
-	COLUMNS(&mappings, set, mapping_types);
-	for (size_t i = 0; i < part->chosen; i++) {
-		const struct user_record *record = part->items[i]->record;
-
-		add_user(&users, record);
-		add_procedure_guards(&procedures, i + 1, record);
-		add_mapping_guards(&mappings, i + 1, record);
-	}
-	execute(postgres, part, &write_users);
-}
-
 /* NULL stands for the canonical form, which most clients write. */
 static const char *given(const char *text, const char *canonical)
 {
 	return strcmp(text, canonical) ? text : NULL;
 }
 
-static void add_procedure(struct columns *c, const struct user_record *record,
+static void add_procedure(struct columns *c, size_t number,
+			  const struct user_record *record,
 			  const struct procedure *procedure)
 {
 	struct array **array = c->array;
 
+	INT8(number);
+	BOOL(procedure->is_new);
 	INT2(record->service);
 	TEXT(record->primary_id);
-	INT8(record->version + 1);
+	INT2(record->role);
 	UUID(procedure->id);
 	TEXT(procedure->partner_id);
 	INT8(procedure->sequence);
@@ -488,32 +456,58 @@ static void add_procedure(struct columns *c, const struct user_record *record,
 	INT8(procedure->finished_us);
 }
 
-static void send_procedures(struct postgres *postgres, struct part *part)
+static void add_procedures(struct columns *c, size_t number,
+			   const struct user_record *record)
 {
-	static const enum array_type types[] = {
-		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT8, ARRAY_UUID, ARRAY_TEXT,
-		ARRAY_INT8, ARRAY_INT2, ARRAY_INT2, ARRAY_INT2, ARRAY_INT2,
-		ARRAY_BOOL, ARRAY_INT2, ARRAY_INT8, ARRAY_INT8, ARRAY_TEXT,
-		ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_INT8, ARRAY_INT8,
+	for (size_t i = 0; i < record->procedure_count; i++)
+		if (record->procedures[i].changed)
+			add_procedure(c, number, record,
+				      &record->procedures[i]);
+}
+
+/* The chosen items from `first` to before `end`. */
+static void send_users(struct postgres *postgres, struct part *part,
+		       const struct statement *statement, size_t first,
+		       size_t end)
+{
+	static const enum array_type user_types[] = {
+		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT2, ARRAY_INT8,
+		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+	};
+	static const enum array_type procedure_types[] = {
+		ARRAY_INT8, ARRAY_BOOL, ARRAY_INT2, ARRAY_TEXT, ARRAY_INT2,
+		ARRAY_UUID, ARRAY_TEXT, ARRAY_INT8, ARRAY_INT2, ARRAY_INT2,
+		ARRAY_INT2, ARRAY_INT2, ARRAY_BOOL, ARRAY_INT2, ARRAY_INT8,
+		ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT,
+		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+	};
+	static const enum array_type mapping_types[] = {
+		ARRAY_INT8,
+		ARRAY_INT2,
+		ARRAY_TEXT,
 		ARRAY_INT8,
 	};
 	struct array_set *set = &postgres->parameters;
-	struct columns columns;
+	struct columns users, procedures, mappings;
 
+	if (first == end)
+		return;
 	array_set_start(set);
 	array_set_add_text(set, postgres->node);
 	array_set_add_int8(set, postgres->incarnation);
-	COLUMNS(&columns, set, types);
-	for (size_t i = 0; i < part->chosen; i++) {
+	COLUMNS(&users, set, user_types);
+	COLUMNS(&procedures, set, procedure_types);
+	COLUMNS(&mappings, set, mapping_types);
+	for (size_t i = first; i < end; i++) {
 		const struct user_record *record = part->items[i]->record;
 
-		for (size_t k = 0; k < record->procedure_count; k++)
-			if (record->procedures[k].changed)
-				add_procedure(&columns, record,
-					      &record->procedures[k]);
+		add_user(&users, record);
+		add_procedures(&procedures, i - first + 1, record);
+		add_mapping_guards(&mappings, i - first + 1, record);
 	}
-	if (columns.array[0]->count)
-		execute(postgres, part, &write_procedures);
+	part->offsets[part->statement_count] = first;
+	part->gives_users[part->statement_count] = true;
+	execute(postgres, part, statement);
 }
 
 static void add_mapping(struct columns *c, const struct user_record *record,
@@ -604,33 +598,16 @@ static void send_migrations(struct postgres *postgres, struct part *part)
 
 static void send(struct postgres *postgres, struct part *part)
 {
-	part->statements = 0;
+	memset(part->gives_users, 0, sizeof(part->gives_users));
 	choose_items(part, &postgres->claims);
 	if (postgres->claims.count)
 		send_locks(postgres, part);
-	send_users(postgres, part);
-	send_procedures(postgres, part);
+	send_users(postgres, part, &update_users, 0, part->known);
+	send_users(postgres, part, &insert_users, part->known, part->chosen);
 	send_mappings(postgres, part);
 	send_migrations(postgres, part);
-}
-
-/* --- results --------------------------------------------------------------- */
-
-/* Rows come in the order of the items, so the next one is nearly always it. */
-static void mark_written(struct part *part, uint64_t service,
-			 const char *primary_id)
-{
-	for (size_t i = 0; i < part->chosen; i++) {
-		struct store_item *item =
-		    part->items[(part->position + i) % part->chosen];
-
-		if (item->record->service != service ||
-		    strcmp(item->record->primary_id, primary_id))
-			continue;
-		item->status = STORE_ITEM_DONE;
-		part->position += i + 1;
-		return;
-	}
+	/* Nothing to ask is no lease lost. */
+	part->lease_seen = !part->chosen;
 }
 
 static void take_rows(struct request *request, unsigned statement,
@@ -638,13 +615,14 @@ static void take_rows(struct request *request, unsigned statement,
 {
 	struct part *part = (struct part *)request;
 
-	if (statement != part->users_statement)
+	if (statement >= part->statement_count || !part->gives_users[statement])
 		return;
 	for (int row = 0; row < PQntuples(result); row++) {
-		uint64_t service = row_integer(result, row, 0);
+		uint64_t number = row_integer(result, row, 0);
 
-		if (service)
-			mark_written(part, service, PQgetvalue(result, row, 1));
+		if (number)
+			part->items[part->offsets[statement] + number - 1]
+			    ->status = STORE_ITEM_DONE;
 		else
 			part->lease_seen = true;
 	}
