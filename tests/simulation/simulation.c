@@ -11,6 +11,8 @@
 #include "net.h"
 
 #define SECOND_US 1000000u
+/* Nobody tries longer to reach a client. */
+#define RESPONSE_EXPIRY_US (300u * (uint64_t)SECOND_US)
 #define REST_MAX_US (1200u * (uint64_t)SECOND_US)
 
 struct sim *sim_create(void)
@@ -85,7 +87,7 @@ static unsigned draw_fault(struct sim *sim, unsigned kind, unsigned max)
 static void draw_plan(struct sim *sim)
 {
 	static const uint64_t delays_us[] = { 100000, 1000000, 8000000 };
-	static const uint64_t retentions_s[] = { 5, 100, 3600, 3600 };
+	static const uint64_t retentions_s[] = { 100, 3600, 3600 };
 	static const unsigned disputes[] = { 0, 250, 900 };
 	struct sim_random *random = &sim->random;
 	struct sim_plan *plan = &sim->plan;
@@ -108,7 +110,9 @@ static void draw_plan(struct sim *sim)
 	plan->between = draw_fault(sim, FAULT_BETWEEN, 300);
 	plan->provision = draw_fault(sim, FAULT_PROVISION, 6);
 	plan->span_us = random_between(random, 1, 150) * SECOND_US;
-	plan->retention_us = retentions_s[random_below(random, 4)] * SECOND_US;
+	if (random_chance(random, 100))
+		plan->span_us *= 6;
+	plan->retention_us = retentions_s[random_below(random, 3)] * SECOND_US;
 	if (sim->options.actions)
 		plan->actions = sim->options.actions;
 }
@@ -139,13 +143,24 @@ static void restart(void *arg, uint64_t i)
 		node_start(&sim->nodes[i]);
 }
 
+/* Mostly short, in long runs up to half of it. */
+static uint64_t draw_pause_us(struct sim *sim)
+{
+	uint64_t longest_us = sim->plan.span_us / 2;
+	bool is_short = random_chance(&sim->random, 500) ||
+			sim->plan.retention_us < sim->plan.span_us;
+
+	if (is_short && longest_us > 20 * SECOND_US)
+		longest_us = 20 * SECOND_US;
+	return random_between(&sim->random, 1000, longest_us);
+}
+
 static void crash(void *arg, uint64_t i)
 {
 	struct sim *sim = arg;
 
 	node_crash(&sim->nodes[i]);
-	sim_after(sim, random_between(&sim->random, 1000, 20 * SECOND_US),
-		  restart, sim, i);
+	sim_after(sim, draw_pause_us(sim), restart, sim, i);
 }
 
 static void outage_ends(void *arg, uint64_t i)
@@ -160,8 +175,7 @@ static void outage(void *arg, uint64_t i)
 	struct sim *sim = arg;
 
 	database_leave(sim->nodes[i].database);
-	sim_after(sim, random_between(&sim->random, 1000, 20 * SECOND_US),
-		  outage_ends, sim, i);
+	sim_after(sim, draw_pause_us(sim), outage_ends, sim, i);
 }
 
 static void heal(void *arg, uint64_t value)
@@ -194,8 +208,7 @@ static void cut(void *arg, uint64_t i)
 		 describe_party((unsigned)(i + 1) % SIM_SYSTEMS),
 		 describe_party((unsigned)(i + 2) % SIM_SYSTEMS));
 	sim->is_cut[i] = true;
-	sim_after(sim, random_between(&sim->random, SECOND_US, 60 * SECOND_US),
-		  link_returns, sim, i);
+	sim_after(sim, draw_pause_us(sim), link_returns, sim, i);
 }
 
 static void spread(struct sim *sim, unsigned count, schedule_h *handler)
@@ -292,7 +305,8 @@ static void run_to_rest(struct sim *sim)
 		check_report_unrest(sim->check);
 	if (!*sim->violation) {
 		check_instant(sim->check);
-		clients_check_end(sim->clients);
+		if (sim->plan.span_us < RESPONSE_EXPIRY_US)
+			clients_check_end(sim->clients);
 	}
 }
 
