@@ -233,6 +233,16 @@ int world_deadline(struct world *world, const struct world_ask *ask)
 	return (int)apply(world, &event, ask->system).result;
 }
 
+int world_client_answered(struct world *world, const struct world_ask *ask)
+{
+	struct event event =
+	    make_event(world, ask, EVENT_CLIENT_ANSWERED, ROLE_PARTNER);
+
+	event.sequence = ask->sequence;
+	event.status = 200;
+	return (int)apply(world, &event, ask->system).result;
+}
+
 void world_purge(struct world *world, unsigned system)
 {
 	tables_purge(world->tables[system], UINT64_MAX, SIZE_MAX);

@@ -58,6 +58,8 @@ int world_response_answered(struct world *world, const struct world_ask *ask,
 			    uint64_t sequence, int status);
 /* The partner's deadline fires. */
 int world_deadline(struct world *world, const struct world_ask *ask);
+/* The client takes the partner's response. */
+int world_client_answered(struct world *world, const struct world_ask *ask);
 /* Finished procedures are forgotten. */
 void world_purge(struct world *world, unsigned system);
 
