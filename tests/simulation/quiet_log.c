@@ -17,7 +17,8 @@ void quiet_log_show(bool show)
 	log_set_level(LOG_INFO);
 }
 
-static void put(const char *subject, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+put(const char *subject, const char *format, va_list args)
 {
 	printf("          [%s] ", subject);
 	vprintf(format, args);
