@@ -12,32 +12,13 @@
 #include <sys/random.h>
 
 #include <sofia-sip/sip_header.h>
-#include <sofia-sip/sip_util.h>
 #include <sofia-sip/url.h>
 
 #include "loop/loop.h"
 #include "sip/check.h"
+#include "sip/server_request.h"
 
 #define OVERLOAD_RETRY_AFTER_S 5
-#define KEPT_WHOLE_BYTES 4096
-#define TAG_SIZE 17
-
-/* A request that has just come in. */
-struct incoming {
-	msg_t *msg; /* consumed by whoever handles it */
-	sip_t *sip;
-	tport_t *tport;
-	uint64_t fingerprint;
-	char tag[TAG_SIZE]; /* RFC 3261 8.2.7: the same for each repeat */
-};
-
-struct server_request {
-	handle_t handle;
-	struct server_transaction *transaction;
-	msg_t *msg;
-	tport_t *tport; /* with a reference */
-	char tag[TAG_SIZE];
-};
 
 /* --- What identifies a transaction --------------------------------------- */
 
@@ -73,119 +54,6 @@ static void make_tag(const struct sip_stack *stack, uint64_t fingerprint,
 	siphash_add(&hash, &fingerprint, sizeof(fingerprint));
 	snprintf(tag, TAG_SIZE, "%016llx",
 		 (unsigned long long)siphash_end(&hash));
-}
-
-/* --- Requests that wait for their answer --------------------------------- */
-
-static void show_gauges(void *arg)
-{
-	struct sip_stack *stack = arg;
-
-	sip_gauge(stack->counters, SIP_COUNT_server_pending,
-		  server_transactions_waiting(stack->server_transactions));
-	sip_gauge(stack->counters, SIP_COUNT_server_transactions,
-		  server_transactions_count(stack->server_transactions));
-	sip_gauge(stack->counters, SIP_COUNT_answer_templates,
-		  answers_count(stack->answers));
-}
-
-static void free_request(struct sip_stack *stack,
-			 struct server_request *request)
-{
-	handle_remove(stack->server_requests, request->handle);
-	msg_destroy(request->msg);
-	tport_unref(request->tport);
-	free(request);
-}
-
-static void drop_unanswered(void *arg, struct server_request *request)
-{
-	struct sip_stack *stack = arg;
-
-	sip_count(stack->counters, SIP_COUNT_dropped_unanswered);
-	free_request(stack, request);
-}
-
-/* NULL: out of memory or full. */
-static struct server_request *make_request(struct sip_stack *stack,
-					   const struct incoming *incoming)
-{
-	struct server_request *request = calloc(1, sizeof(*request));
-
-	if (!request)
-		return NULL;
-	if (handle_add(stack->server_requests, request, &request->handle)) {
-		free(request);
-		return NULL;
-	}
-	request->transaction = server_transaction_add(
-	    stack->server_transactions, incoming->fingerprint, request);
-	if (!request->transaction) {
-		handle_remove(stack->server_requests, request->handle);
-		free(request);
-		return NULL;
-	}
-	request->msg = msg_ref(incoming->msg);
-	request->tport = tport_ref(incoming->tport);
-	memcpy(request->tag, incoming->tag, TAG_SIZE);
-	return request;
-}
-
-/* What an answer is made of, without the rest; NULL: out of memory. */
-static msg_t *copy_headers(const struct sip_stack *stack, const sip_t *sip)
-{
-	const void *const needed[] = { sip->sip_request, sip->sip_via,
-				       sip->sip_from,	 sip->sip_to,
-				       sip->sip_call_id, sip->sip_cseq };
-	msg_t *copy = nta_msg_create(stack->agent, 0);
-
-	for (size_t i = 0; copy && i < sizeof(needed) / sizeof(*needed); i++) {
-		if (sip_add_dup(copy, NULL, needed[i]) < 0) {
-			msg_destroy(copy);
-			copy = NULL;
-		}
-	}
-	return copy;
-}
-
-/* Large requests that wait must not fill the memory while the store is slow. */
-static void shrink(const struct sip_stack *stack, handle_t transaction,
-		   const struct incoming *incoming)
-{
-	struct server_request *request =
-	    handle_get(stack->server_requests, transaction);
-	const sip_payload_t *body = incoming->sip->sip_payload;
-	msg_t *small;
-
-	if (!request || !body || body->pl_len < KEPT_WHOLE_BYTES)
-		return;
-	small = copy_headers(stack, incoming->sip);
-	if (!small)
-		return;
-	msg_destroy(request->msg);
-	request->msg = small;
-}
-
-void server_reply(struct sip *base, handle_t transaction,
-		  const struct sip_reply *reply)
-{
-	struct sip_stack *stack = (struct sip_stack *)base;
-	struct server_request *request =
-	    handle_get(stack->server_requests, transaction);
-	const struct answer *answer;
-
-	if (!request)
-		return;
-	answer = answer_get(stack->answers, stack->domain, reply);
-	/* Out of memory: it expires unanswered, the peer asks again. */
-	if (!answer)
-		return;
-	server_transaction_answer(stack->server_transactions,
-				  request->transaction, answer);
-	reply_send(stack, msg_ref(request->msg), request->tport, request->tag,
-		   answer, NULL);
-	free_request(stack, request);
-	show_gauges(stack);
 }
 
 /* --- Repeats ------------------------------------------------------------- */
@@ -298,7 +166,6 @@ static void receive_message(struct sip_stack *stack,
 {
 	struct server_transaction *known = server_transaction_find(
 	    stack->server_transactions, incoming->fingerprint);
-	struct server_request *request;
 	handle_t transaction;
 
 	if (known) {
@@ -310,15 +177,13 @@ static void receive_message(struct sip_stack *stack,
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
 		return;
 	}
-	request = make_request(stack, incoming);
-	if (!request) {
+	transaction = server_request_create(stack, incoming);
+	if (!transaction) {
 		refuse_overload(stack, incoming, SIP_COUNT_refused_table_full);
 		return;
 	}
-	show_gauges(stack);
-	transaction = request->handle;
 	call_role(stack, incoming, transaction);
-	shrink(stack, transaction, incoming);
+	server_request_shrink(stack, transaction, incoming);
 	msg_destroy(incoming->msg);
 }
 
@@ -397,8 +262,8 @@ int server_create(struct sip_stack *stack)
 						 stack->timers, stack->answers,
 						 stack->server_transactions_max,
 						 LIFETIME_IN_T1 * stack->t1_ms,
-						 drop_unanswered, show_gauges,
-						 stack);
+						 server_request_expire,
+						 server_show_gauges, stack);
 	return err;
 }
 

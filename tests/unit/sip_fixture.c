@@ -306,3 +306,12 @@ int status_of(const char *text)
 
 	return sscanf(text, "SIP/2.0 %d", &status) == 1 ? status : 0;
 }
+
+bool is(const char *value, const char *expected)
+{
+	if (value && !strcmp(value, expected))
+		return true;
+	printf("\n    got \"%s\", expected \"%s\"", value ? value : "nothing",
+	       expected);
+	return false;
+}

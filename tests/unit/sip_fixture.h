@@ -66,5 +66,7 @@ const char *request_text(const struct request *request);
 /* The value of a header in a message, in a static buffer; NULL: not there. */
 const char *header_of(const char *text, const char *name);
 int status_of(const char *text);
+/* Whether they are equal; prints both if not. */
+bool is(const char *value, const char *expected);
 
 #endif

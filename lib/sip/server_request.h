@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests of the server side: as they come in, and while they wait. */
+#ifndef MCMIG_SIP_SERVER_REQUEST_H
+#define MCMIG_SIP_SERVER_REQUEST_H
+
+#include "sip/internal.h"
+
+#define TAG_SIZE 17
+
+/* A request that has just come in. */
+struct incoming {
+	msg_t *msg; /* consumed by whoever handles it */
+	sip_t *sip;
+	tport_t *tport;
+	uint64_t fingerprint;
+	char tag[TAG_SIZE]; /* RFC 3261 8.2.7: the same for each repeat */
+};
+
+/* One that waits for its answer. */
+struct server_request {
+	handle_t handle;
+	struct server_transaction *transaction;
+	msg_t *msg;
+	tport_t *tport; /* with a reference */
+	char tag[TAG_SIZE];
+};
+
+/* A transaction for `incoming`; 0: out of memory or full. */
+handle_t server_request_create(struct sip_stack *stack,
+			       const struct incoming *incoming);
+/* Forgets what the answer does not need, if it still waits and is large. */
+void server_request_shrink(const struct sip_stack *stack, handle_t transaction,
+			   const struct incoming *incoming);
+/* For the table: it has run out of time. */
+void server_request_expire(void *arg, struct server_request *request);
+void server_show_gauges(void *arg);
+
+#endif
