@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "sip_fixture.h"
 
-#define DEADLINE_MS 500
+#define DEADLINE_MS 1000
 
 struct answered {
 	unsigned count;
@@ -221,7 +221,7 @@ static void test_size_does_not_change_the_transport(void)
 
 static void test_silent_peer(void)
 {
-	char first[4096];
+	char first[4096], again[4096];
 	uint64_t began_ms;
 	unsigned heard = 0;
 	uint16_t port;
@@ -232,24 +232,21 @@ static void test_silent_peer(void)
 	began_ms = clock_monotonic_ms();
 	CU_ASSERT_EQUAL(send_to_port("udp", port, 7), 0);
 	snprintf(first, sizeof(first), "%s", peer_receive(fd));
-	while (!answered.count && heard < 100) {
-		const char *again = peer_receive(fd);
-
-		if (*again) {
-			CU_ASSERT_STRING_EQUAL(again, first);
+	while (!answered.count) {
+		run_for(5);
+		while (recv(fd, again, sizeof(again), MSG_DONTWAIT) > 0) {
+			CU_ASSERT_EQUAL(strncmp(again, first, strlen(first)),
+					0);
 			heard++;
 		}
-		if (clock_monotonic_ms() >= began_ms + 480)
-			break;
 	}
-	/* At 20, 60, 140, 300, 460 ms: timer E doubles up to T2. */
-	CU_ASSERT_EQUAL(heard, 5);
-	CU_ASSERT(run_until(&answered.count, 1));
+	/* At 20, 60, 140, 300 ms, then each T2: 8; fewer if we are held up. */
+	CU_ASSERT(heard >= 4 && heard <= 8);
+	CU_ASSERT_EQUAL(counter("sip.client_retransmitted"), heard);
 	CU_ASSERT_EQUAL(answered.status, SIP_NO_ANSWER);
 	CU_ASSERT_EQUAL(answered.handle, 7);
 	CU_ASSERT(answered.at_ms - began_ms >= DEADLINE_MS);
-	CU_ASSERT(answered.at_ms - began_ms < DEADLINE_MS + 400);
-	CU_ASSERT_EQUAL(counter("sip.client_retransmitted"), 5);
+	CU_ASSERT(answered.at_ms - began_ms < DEADLINE_MS + PATIENCE_MS);
 	CU_ASSERT_EQUAL(counter("sip.client_timed_out"), 1);
 	CU_ASSERT_EQUAL(counter("sip.client_transactions"), 0);
 	close(fd);
