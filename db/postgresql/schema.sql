@@ -184,7 +184,7 @@ CREATE TABLE partner_mapping (
 	PRIMARY KEY (service, partner_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX partner_mapping_by_primary_id
-	ON partner_mapping (service, primary_id) WHERE status <> 3;
+	ON partner_mapping (service, primary_id);
 
 -- Primary role: where a user of ours is, or was, migrated to.
 CREATE TABLE primary_migration (
@@ -202,6 +202,8 @@ CREATE TABLE primary_migration (
 	ended_us              bigint NOT NULL,
 	PRIMARY KEY (service, primary_id, partner_system)
 ) WITH (fillfactor = 80);
+CREATE INDEX primary_migration_by_partner_id
+	ON primary_migration (partner_id);
 
 -- ---------------------------------------------------------------------- views
 

@@ -61,9 +61,9 @@ static const struct statement active_migrations = {
 			   "m.status = 1" MIGRATION_ORDER,
 };
 
-/* One of the few services at a time, so that indexes find the ID. */
-#define FITS_ID                                          \
-	"m.service IN (SELECT service FROM mc_service) " \
+/* All services, so that the indexes on (service, ID) find the ID. */
+#define FITS_ID                                                    \
+	"m.service = ANY (ARRAY(SELECT service FROM mc_service)) " \
 	"AND (m.primary_id = $1::text OR m.partner_id = $1::text)"
 
 static const struct statement migrations = {
