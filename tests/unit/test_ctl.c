@@ -4,6 +4,7 @@
  * loop, the client's in a thread of its own.
  */
 #include "unit.h"
+#include "alloc_fail.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -457,8 +458,32 @@ static void test_slow_and_idle_are_dropped(void)
 	serve("idle_timeout = 900ms answer_timeout = 300ms", client_slow);
 }
 
+/* Each request is answered, or its connection ends; the next is served. */
+static void client_without_memory(void)
+{
+	for (int n = 1; n <= 100; n++) {
+		int fd;
+		const char *answer;
+
+		alloc_fail_at(n);
+		fd = dial();
+		send(fd, "{\"command\":\"status\"}\n", 21, MSG_NOSIGNAL);
+		answer = hear(fd);
+		alloc_fail_at(0);
+		CU_ASSERT(!*answer || strstr(answer, "serving") ||
+			  strstr(answer, "\"error\""));
+		close(fd);
+	}
+}
+
+static void test_without_memory(void)
+{
+	serve("", client_without_memory);
+}
+
 static int start(void)
 {
+	alloc_fail_install();
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(socket_path, sizeof(socket_path), "%s/ctl", folder);
@@ -482,6 +507,7 @@ static CU_TestInfo ctl_tests[] = {
 	{ "too many clients", test_too_many },
 	{ "a large answer", test_a_large_answer },
 	{ "slow and idle clients are dropped", test_slow_and_idle_are_dropped },
+	{ "any allocation may fail", test_without_memory },
 	CU_TEST_INFO_NULL,
 };
 
