@@ -311,13 +311,21 @@ void ctl_clients_destroy(struct ctl *ctl)
 		destroy(ctl->clients);
 }
 
+/* The client that asks is not what a drain waits for. */
+static bool is_busy(const struct ctl_client *client)
+{
+	return !client->advancing && (client->state == CLIENT_RUNNING ||
+				      client->state == CLIENT_WRITING);
+}
+
 size_t ctl_clients_busy(const struct ctl *ctl)
 {
 	const struct ctl_client *client;
 	size_t busy = 0;
 
 	DL_FOREACH(ctl->clients, client)
-	busy +=
-	    client->state == CLIENT_RUNNING || client->state == CLIENT_WRITING;
+	{
+		busy += is_busy(client);
+	}
 	return busy;
 }

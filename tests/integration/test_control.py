@@ -62,6 +62,7 @@ def test_status_tells_addresses_and_modules(lab):
     assert status['modules'][-2:] == ['migration', 'ctl']
     assert status['store']['up'] and status['store']['reason'] == ''
     assert status['state'] == 'serving'
+    assert status['pending'] == {'modules': 0, 'sip': 0, 'store': 0}
 
 
 def test_exit_codes(lab, tmp_path):
