@@ -161,23 +161,28 @@ long cluster_number(const char *sql)
 	return number;
 }
 
+int cluster_run_file(const char *path)
+{
+	static char sql[65536];
+	char full[512];
+	size_t length;
+	FILE *file;
+
+	snprintf(full, sizeof(full), TOP_SRCDIR "/%s", path);
+	file = fopen(full, "r");
+	if (!file)
+		return errno;
+	length = fread(sql, 1, sizeof(sql) - 1, file);
+	sql[length] = '\0';
+	fclose(file);
+	return cluster_execute(sql);
+}
+
 int cluster_reset_schema(void)
 {
-	static char schema[65536];
-	FILE *file;
-	size_t length;
-
-	if (!*schema) {
-		file = fopen(TOP_SRCDIR "/db/postgresql/schema.sql", "r");
-		if (!file)
-			return errno;
-		length = fread(schema, 1, sizeof(schema) - 1, file);
-		schema[length] = '\0';
-		fclose(file);
-	}
 	if (cluster_execute("DROP SCHEMA IF EXISTS mcmig CASCADE"))
 		return EIO;
-	return cluster_execute(schema);
+	return cluster_run_file("db/postgresql/schema.sql");
 }
 
 /* ------------------------------------------------------------------- loop */

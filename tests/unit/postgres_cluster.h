@@ -30,6 +30,8 @@ int cluster_execute(const char *sql);
 json_t *cluster_select(const char *sql);
 /* The first value of the first row as a number; -1: none. */
 long cluster_number(const char *sql);
+/* A file of the source tree. */
+int cluster_run_file(const char *path);
 int cluster_reset_schema(void);
 
 extern struct timers *test_timers;

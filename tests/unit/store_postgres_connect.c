@@ -147,7 +147,35 @@ void test_missing_schema(void)
 	fixture_close(store);
 }
 
-#define BIG 20000
+/* With what roles.sql gives to a daemon, and not to others. */
+void test_daemon_role_suffices(void)
+{
+	struct store *store;
+	char conninfo[256];
+
+	fixture_reset();
+	CU_ASSERT_EQUAL_FATAL(cluster_run_file("db/postgresql/roles.sql"), 0);
+	fixture_execute("DROP ROLE IF EXISTS b1; "
+			"CREATE ROLE b1 LOGIN IN ROLE mcmig_daemon");
+	snprintf(conninfo, sizeof(conninfo), "%s user=b1", cluster_conninfo());
+	test_config.conninfo = conninfo;
+	open_and_write();
+	store = fixture_open("n1", true);
+	CU_ASSERT_EQUAL(fixture_load_directory(store), 0);
+	CU_ASSERT_EQUAL(fixture_find_live(store, 0, "", 9), 0);
+	CU_ASSERT_EQUAL(store->live_count, 1);
+	for (int kind = 0; kind <= STORE_QUERY_NODES; kind++) {
+		CU_ASSERT_EQUAL(fixture_query(store, kind, ""), 0);
+		CU_ASSERT_EQUAL(fixture_query(store, kind, PRIMARY_ID), 0);
+	}
+	CU_ASSERT_EQUAL(
+	    store->backend->ops->purge(store->backend, INT64_MAX, 10), 0);
+	CU_ASSERT_EQUAL(fixture_load_directory(store), 0);
+	CU_ASSERT_EQUAL(store->downs, 0);
+	fixture_close(store);
+	fixture_execute("DROP OWNED BY b1; DROP ROLE b1");
+}
+
 #define TOUCHED 64
 
 /* Users of both roles, with everything that a load looks for. */
@@ -205,6 +233,15 @@ static void touch_users(struct store *store, enum procedure_role role)
 	}
 }
 
+static void await_end_of_sessions(void)
+{
+	static const char sessions[] = "SELECT count(*) FROM pg_stat_activity "
+				       "WHERE application_name LIKE 'mcmig/%'";
+
+	for (int i = 0; i < 200 && cluster_number(sessions); i++)
+		usleep(10000);
+}
+
 void test_no_sequential_scans(void)
 {
 	static const char read_whole[] =
@@ -242,4 +279,44 @@ void test_no_sequential_scans(void)
 	     i++)
 		usleep(10000);
 	CU_ASSERT_EQUAL(cluster_number(read_whole), before);
+}
+
+/* The first plans are made for tables of one page. */
+void test_plans_follow_growth(void)
+{
+	static const char read_whole[] =
+	    "SELECT seq_tup_read FROM pg_stat_user_tables "
+	    "WHERE schemaname = 'mcmig' AND relname = 'user_state'";
+	static const char grow[] =
+	    "INSERT INTO user_state SELECT 1, format('sip:user%s@a.example', "
+	    "i), 2, 1, 1, 1, 1, 1, '3' FROM generate_series(65, 20000) AS i";
+	struct user_record records[TOUCHED];
+	struct store_item item[TOUCHED], *items[TOUCHED];
+	struct store *store;
+	char id[MCID_SIZE];
+
+	fixture_reset();
+	store = fixture_open("n1", true);
+	for (int i = 0; i < TOUCHED; i++) {
+		snprintf(id, sizeof(id), "sip:user%d@a.example", i + 1);
+		record_init(&records[i], MC_SERVICE_MCPTT, ROLE_PRIMARY, id);
+		item[i] = (struct store_item){ .record = &records[i],
+					       .partner_id = "",
+					       .peer_system = "" };
+		items[i] = &item[i];
+	}
+	CU_ASSERT_EQUAL(fixture_write(store, items, TOUCHED), 0);
+	CU_ASSERT_EQUAL(cluster_execute("VACUUM ANALYZE user_state"), 0);
+	CU_ASSERT_EQUAL(fixture_load(store, items, TOUCHED), 0);
+	fixture_execute(grow);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(fixture_load(store, items, TOUCHED), 0);
+	for (int i = 0; i < TOUCHED; i++) {
+		CU_ASSERT_EQUAL(records[i].version, 1);
+		record_clear(&records[i]);
+	}
+	fixture_close(store);
+	await_end_of_sessions();
+	/* With the first plan each of the 20 reads 20000 rows. */
+	CU_ASSERT(cluster_number(read_whole) < 6 * 20000);
 }

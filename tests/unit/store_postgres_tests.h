@@ -15,7 +15,9 @@ void test_bad_conninfo(void);
 void test_password_is_not_shown(void);
 void test_start_without_database(void);
 void test_missing_schema(void);
+void test_daemon_role_suffices(void);
 void test_no_sequential_scans(void);
+void test_plans_follow_growth(void);
 
 /* store_postgres_faults.c */
 void test_terminated_connections(void);

@@ -68,7 +68,9 @@ static CU_TestInfo connect_tests[] = {
 	{ "a wrong password is not shown", test_password_is_not_shown },
 	{ "it starts without a database", test_start_without_database },
 	{ "a missing schema is told, and awaited", test_missing_schema },
+	{ "the role of roles.sql suffices", test_daemon_role_suffices },
 	{ "big tables are never read whole", test_no_sequential_scans },
+	{ "plans follow tables that grow", test_plans_follow_growth },
 	CU_TEST_INFO_NULL,
 };
 
