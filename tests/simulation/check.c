@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agreement.h"
 #include "check_change.h"
 #include "describe.h"
 #include "simulation.h"
@@ -45,189 +46,92 @@ static const struct tables *tables_of(const struct check *check,
 	return database_tables(check->sim->nodes[system].database);
 }
 
-static bool is_undecided(const struct procedure *procedure)
-{
-	return procedure->state == PROCEDURE_FORWARDING ||
-	       procedure->state == PROCEDURE_AWAITING_RESPONSE;
-}
-
-static bool is_unconfirmed(const struct procedure *procedure)
-{
-	return procedure->state == PROCEDURE_ANSWERING &&
-	       procedure->verb == MCINFO_AUTHORIZATION &&
-	       procedure->outcome == OUTCOME_SUCCESS;
-}
-
 /* ------------------------------------------- each active row of a primary */
-
-/* The partner has this migration, or a newer one that the primary still waits
- * to have confirmed. */
-static bool partner_has(const struct tables *primary,
-			const struct tables_user *user,
-			const struct mapping *mapping,
-			const struct migration *migration)
-{
-	const struct procedure *newer;
-
-	if (!mapping)
-		return false;
-	if (mapping->sequence == migration->sequence)
-		return uuid_equal(&mapping->procedure_id,
-				  &migration->procedure_id) &&
-		       !strcmp(mapping->partner_id, migration->partner_id);
-	newer = tables_find_procedure(primary, user, &mapping->procedure_id,
-				      mapping->sequence);
-	return mapping->sequence > migration->sequence && newer &&
-	       is_unconfirmed(newer);
-}
-
-/* The partner durably owes the primary its end. */
-static bool end_is_owed(const struct tables *partner,
-			const struct tables_user *user,
-			const struct migration *migration)
-{
-	for (size_t i = 0; i < partner->procedure_count; i++) {
-		const struct tables_procedure *row = &partner->procedures[i];
-		const struct procedure *procedure = &row->procedure;
-
-		if (row->user == user &&
-		    procedure->verb == MCINFO_DEAUTHORIZATION &&
-		    procedure->sequence > migration->sequence &&
-		    procedure->sequence > migration->deauthorized_sequence &&
-		    (is_undecided(procedure) || procedure->telling))
-			return true;
-	}
-	return false;
-}
 
 static void check_migration(const struct check *check, unsigned home,
 			    const struct tables_migration *row)
 {
 	const struct migration *migration = &row->migration;
-	const struct tables_user *user = row->user;
 	int system = node_find(check->sim, migration->partner_system);
-	const struct mapping *mapping, *held;
-	const struct tables *partner;
+	const char *wrong;
 
-	if (!migration->active)
-		return;
-	if (system < 0 || (unsigned)system == home) {
-		sim_violation(check->sim, "redirection into system %s",
-			      migration->partner_system);
-		return;
-	}
-	partner = tables_of(check, (unsigned)system);
-	mapping = tables_find_active(partner, user->service, user->primary_id);
-	if (!partner_has(tables_of(check, home), user, mapping, migration) &&
-	    !end_is_owed(partner,
-			 tables_find_user(partner, user->service,
-					  user->primary_id),
-			 migration))
-		sim_violation(check->sim,
-			      "%s redirects %s to %s by %s, but %s has %s and "
-			      "owes it nothing",
-			      describe_party(home), user->primary_id,
+	if (system < 0 || (unsigned)system == home)
+		wrong = "no other system";
+	else
+		wrong = agreement_of_row(tables_of(check, home),
+					 tables_of(check, (unsigned)system),
+					 row->user, migration);
+	if (wrong)
+		sim_violation(check->sim, "%s redirects %s to %s by %s: %s",
+			      describe_party(home), row->user->primary_id,
 			      migration->partner_id,
 			      describe_procedure(&migration->procedure_id),
-			      describe_party((unsigned)system),
-			      mapping
-				  ? describe_procedure(&mapping->procedure_id)
-				  : "no mapping");
-	held =
-	    tables_find_mapping(partner, user->service, migration->partner_id);
-	if (held && held->status == MAPPING_ACTIVE &&
-	    strcmp(held->primary_id, user->primary_id))
-		sim_violation(check->sim,
-			      "%s redirects %s to %s, which belongs to %s now",
-			      describe_party(home), user->primary_id,
-			      migration->partner_id, held->primary_id);
+			      wrong);
 }
 
 /* ------------------------------------------------------ agreement, at rest */
 
-static bool owes(const struct procedure *procedure,
-		 const struct tables_user *user)
+static struct agreement_user key_of(const struct sim_user *user)
 {
-	if (user->role == ROLE_PARTNER)
-		return is_undecided(procedure) || procedure->telling;
-	return is_unconfirmed(procedure);
+	return (struct agreement_user){ user->service, user->primary_id };
 }
 
 static bool user_is_quiet(const struct check *check,
 			  const struct sim_user *user)
 {
-	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
-		const struct tables *tables = tables_of(check, system);
-		const struct tables_user *row =
-		    tables_find_user(tables, user->service, user->primary_id);
+	const struct agreement_user key = key_of(user);
 
-		for (size_t i = 0; row && i < tables->procedure_count; i++) {
-			if (tables->procedures[i].user == row &&
-			    owes(&tables->procedures[i].procedure, row))
-				return false;
-		}
+	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
+		if (!agreement_is_quiet(tables_of(check, system), &key))
+			return false;
 	}
 	return true;
-}
-
-static bool is_mapping_of(const struct mapping *mapping,
-			  const struct uuid *procedure_id, uint64_t sequence)
-{
-	return mapping && mapping->sequence == sequence &&
-	       uuid_equal(&mapping->procedure_id, procedure_id);
 }
 
 static void check_agreement(const struct check *check,
 			    const struct sim_user *user, unsigned system)
 {
-	const struct tables *home = tables_of(check, user->home);
+	const struct agreement_user key = key_of(user);
+	const char *wrong = agreement_at_rest(tables_of(check, user->home),
+					      tables_of(check, system), &key,
+					      check->sim->nodes[system].system);
+
+	if (wrong)
+		sim_violation(check->sim, "at rest, %s at %s: %s",
+			      user->primary_id, describe_party(system), wrong);
+}
+
+/* The mapping is what the user was told last. */
+static void check_told(const struct check *check, const struct sim_user *user,
+		       unsigned system)
+{
 	const struct mapping *mapping = tables_find_active(
 	    tables_of(check, system), user->service, user->primary_id);
-	const struct tables_user *row =
-	    tables_find_user(home, user->service, user->primary_id);
-	const struct migration *migration =
-	    row ? tables_find_migration(home, row,
-					check->sim->nodes[system].system)
-		: NULL;
 	const struct check_told *told =
 	    &check->history.told[system][user->index];
+	bool is_right = told->verb == MCINFO_AUTHORIZATION
+			    ? agreement_is_mapping_of(
+				  mapping, &told->procedure_id, told->sequence)
+			    : mapping == NULL;
 
-	if (migration && !migration->active)
-		migration = NULL;
-	if (!mapping != !migration ||
-	    (mapping && !is_mapping_of(mapping, &migration->procedure_id,
-				       migration->sequence)))
-		sim_violation(
-		    check->sim, "at rest %s has %s of %s, its primary has %s",
-		    describe_party(system),
-		    mapping ? describe_procedure(&mapping->procedure_id)
-			    : "nothing",
-		    user->primary_id,
-		    migration ? describe_procedure(&migration->procedure_id)
-			      : "nothing");
-	if (told->verb == MCINFO_AUTHORIZATION
-		? !is_mapping_of(mapping, &told->procedure_id, told->sequence)
-		: mapping != NULL)
+	if (!is_right)
 		sim_violation(
 		    check->sim,
-		    "at rest %s has %s of %s, who was told %s of %s",
+		    "at rest %s has %s of %s, who was told of %s last",
 		    describe_party(system),
 		    mapping ? describe_procedure(&mapping->procedure_id)
 			    : "nothing",
 		    user->primary_id,
-		    told->verb ? mcinfo_verb_name(told->verb) : "nothing",
-		    describe_procedure(&told->procedure_id));
+		    told->verb ? describe_procedure(&told->procedure_id)
+			       : "nothing");
 }
 
 /* Where the user confirmed last, the primary redirects to. */
 static void check_current(const struct check *check,
 			  const struct sim_user *user)
 {
-	const struct tables *home = tables_of(check, user->home);
-	const struct tables_user *row =
-	    tables_find_user(home, user->service, user->primary_id);
+	const struct agreement_user key = key_of(user);
 	const struct check_told *last = NULL;
-	const struct migration *migration;
 	const struct mapping *mapping;
 	unsigned at = 0;
 
@@ -245,13 +149,10 @@ static void check_current(const struct check *check,
 		return;
 	mapping = tables_find_active(tables_of(check, at), user->service,
 				     user->primary_id);
-	if (!is_mapping_of(mapping, &last->procedure_id, last->sequence))
-		return;
-	migration =
-	    row ? tables_find_migration(home, row, check->sim->nodes[at].system)
-		: NULL;
-	if (!migration || !migration->active ||
-	    migration->epoch != row->confirmed_epoch)
+	if (agreement_is_mapping_of(mapping, &last->procedure_id,
+				    last->sequence) &&
+	    !agreement_is_current(tables_of(check, user->home), &key,
+				  check->sim->nodes[at].system))
 		sim_violation(check->sim,
 			      "at rest %s is at %s by %s, but the primary does "
 			      "not redirect there",
@@ -275,8 +176,10 @@ void check_instant(struct check *check)
 		if (!user_is_quiet(check, user))
 			continue;
 		for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
-			if (system != user->home)
-				check_agreement(check, user, system);
+			if (system == user->home)
+				continue;
+			check_agreement(check, user, system);
+			check_told(check, user, system);
 		}
 		check_current(check, user);
 	}
