@@ -163,7 +163,7 @@ int world_client(struct world *world, struct world_ask *ask)
 	const struct procedure *procedure;
 	int status;
 
-	strcpy(event.client_uri, "sip:192.0.2.1:5060;transport=udp");
+	strcpy(event.client_uri, WORLD_CLIENT_URI);
 	status = apply(world, &event, ask->system).status;
 	procedure = world_at_partner(world, ask);
 	if (procedure)

@@ -10,6 +10,8 @@
 #include "procedure/transition.h"
 #include "tables.h"
 
+#define WORLD_CLIENT_URI "sip:192.0.2.1:5060;transport=udp"
+
 enum { WORLD_A, WORLD_B, WORLD_C, WORLD_SYSTEMS };
 enum { WORLD_ALICE, WORLD_BOB, WORLD_USERS };
 
