@@ -9,10 +9,10 @@
 
 struct sip_counters {
 	struct stats *stats;
-	struct stat all[SIP_COUNT_END];
+	struct statistic all[SIP_COUNT_END];
 };
 
-static const struct stat templates[SIP_COUNT_END] = {
+static const struct statistic templates[SIP_COUNT_END] = {
 #define COUNTER(id, text) \
 	[SIP_COUNT_##     \
 	    id] = { .name = "sip." #id, .help = text, .kind = STATS_COUNTER },

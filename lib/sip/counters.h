@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What lib/sip counts: a line a counter, registered in this order. Without
- * stats.h, whose struct stat is another one in Sofia's headers.
+ * stats.h, whose struct statistic is another one in Sofia's headers.
  */
 #ifndef MCMIG_SIP_COUNTERS_H
 #define MCMIG_SIP_COUNTERS_H

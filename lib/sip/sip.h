@@ -32,7 +32,7 @@ struct sip_inbound {
 	const char *from_tag; /* "" if there is none */
 	const char *call_id;
 	uint32_t cseq;
-	const char *content_type; /* NULL: no body */
+	const char *content_type; /* with its parameters; NULL: no body */
 	const char *body;
 	size_t body_bytes;
 };
@@ -108,7 +108,8 @@ static inline void sip_reply(struct sip *sip, handle_t transaction,
 
 /*
  * `handle` and `arg` come back in the answer. 0; EINVAL for a next hop that is
- * no IP literal with a transport; EBUSY when too much is outstanding (to this
+ * no IP literal with a transport that we listen on, a line break in a string, or
+ * more than a datagram holds; EBUSY when too much is outstanding (to this
  * peer or in all); ENOMEM.
  */
 static inline int sip_send(struct sip *sip, const struct sip_outbound *message,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct stats {
-	struct stat *first;
+	struct statistic *first;
 };
 
 int stats_create(struct stats **statsp)
@@ -24,9 +24,9 @@ void stats_destroy(struct stats *stats)
 	free(stats);
 }
 
-void stats_add(struct stats *stats, struct stat *stat)
+void stats_add(struct stats *stats, struct statistic *stat)
 {
-	struct stat **link = &stats->first;
+	struct statistic **link = &stats->first;
 
 	while (*link)
 		link = &(*link)->next;
@@ -34,9 +34,10 @@ void stats_add(struct stats *stats, struct stat *stat)
 	*link = stat;
 }
 
-void stats_remove(struct stats *stats, struct stat *stat)
+void stats_remove(struct stats *stats, struct statistic *stat)
 {
-	for (struct stat **link = &stats->first; *link; link = &(*link)->next) {
+	for (struct statistic **link = &stats->first; *link;
+	     link = &(*link)->next) {
 		if (*link == stat) {
 			*link = stat->next;
 			return;
@@ -44,7 +45,7 @@ void stats_remove(struct stats *stats, struct stat *stat)
 	}
 }
 
-struct stat *stats_first(const struct stats *stats)
+struct statistic *stats_first(const struct stats *stats)
 {
 	return stats->first;
 }
@@ -59,14 +60,14 @@ static unsigned bucket_of(uint64_t microseconds)
 	return bucket < STATS_BUCKETS ? bucket : STATS_BUCKETS - 1;
 }
 
-void stat_observe_us(struct stat *stat, uint64_t microseconds)
+void stat_observe_us(struct statistic *stat, uint64_t microseconds)
 {
 	stat->value++;
 	stat->sum += microseconds;
 	stat->buckets[bucket_of(microseconds)]++;
 }
 
-uint64_t stat_quantile_us(const struct stat *stat, double q)
+uint64_t stat_quantile_us(const struct statistic *stat, double q)
 {
 	uint64_t seen = 0;
 

@@ -15,34 +15,34 @@ enum stats_kind { STATS_COUNTER, STATS_GAUGE, STATS_HISTOGRAM };
 /* Histogram buckets: powers of two of microseconds, 1 us to 2^31 us. */
 #define STATS_BUCKETS 32
 
-struct stat {
+struct statistic {
 	const char *name; /* "sip.requests_received": subject.what */
 	const char *help;
 	enum stats_kind kind;
 	uint64_t value; /* counter, gauge; histogram: samples */
 	uint64_t sum;	/* histogram: microseconds */
 	uint64_t buckets[STATS_BUCKETS];
-	struct stat *next;
+	struct statistic *next;
 };
 
 MCMIG_API int stats_create(struct stats **statsp);
 MCMIG_API void stats_destroy(struct stats *stats);
 
 /* `stat` is the caller's, alive until stats_remove(). Order of adding stays. */
-MCMIG_API void stats_add(struct stats *stats, struct stat *stat);
-MCMIG_API void stats_remove(struct stats *stats, struct stat *stat);
-MCMIG_API struct stat *stats_first(const struct stats *stats);
+MCMIG_API void stats_add(struct stats *stats, struct statistic *stat);
+MCMIG_API void stats_remove(struct stats *stats, struct statistic *stat);
+MCMIG_API struct statistic *stats_first(const struct stats *stats);
 
-static inline void stat_increment(struct stat *stat)
+static inline void stat_increment(struct statistic *stat)
 {
 	stat->value++;
 }
-static inline void stat_set(struct stat *stat, uint64_t value)
+static inline void stat_set(struct statistic *stat, uint64_t value)
 {
 	stat->value = value;
 }
-MCMIG_API void stat_observe_us(struct stat *stat, uint64_t microseconds);
+MCMIG_API void stat_observe_us(struct statistic *stat, uint64_t microseconds);
 /* Upper bound of the bucket that holds quantile q (0..1), in us; 0: empty. */
-MCMIG_API uint64_t stat_quantile_us(const struct stat *stat, double q);
+MCMIG_API uint64_t stat_quantile_us(const struct statistic *stat, double q);
 
 #endif

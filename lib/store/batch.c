@@ -89,7 +89,7 @@ int work_add(struct store *store, struct work *work, enum mc_service service,
 	return 0;
 }
 
-static struct stat *stat_of(struct store *store, const struct work *work)
+static struct statistic *stat_of(struct store *store, const struct work *work)
 {
 	if (work->error)
 		return &store->stat_failed;

@@ -98,9 +98,10 @@ struct store {
 	struct handle_table *queries;
 	struct timer retry, purge;
 
-	struct stat stat_applied, stat_already, stat_refused, stat_failed;
-	struct stat stat_conflicts, stat_batches, stat_pending, stat_cached;
-	struct stat stat_commit;
+	struct statistic stat_applied, stat_already, stat_refused, stat_failed;
+	struct statistic stat_conflicts, stat_batches, stat_pending,
+	    stat_cached;
+	struct statistic stat_commit;
 };
 
 /* cache.c: NULL only when out of memory. */

@@ -15,8 +15,8 @@
 #define PURGE_INTERVAL_MS 10000
 #define PURGE_ROWS 20000
 
-static void add_stat(struct store *store, struct stat *stat, const char *name,
-		     enum stats_kind kind, const char *help)
+static void add_stat(struct store *store, struct statistic *stat,
+		     const char *name, enum stats_kind kind, const char *help)
 {
 	stat->name = name;
 	stat->kind = kind;
@@ -48,7 +48,7 @@ static void add_stats(struct store *store)
 
 static void remove_stats(struct store *store)
 {
-	struct stat *const all[] = {
+	struct statistic *const all[] = {
 		&store->stat_applied,	&store->stat_already,
 		&store->stat_refused,	&store->stat_failed,
 		&store->stat_conflicts, &store->stat_batches,

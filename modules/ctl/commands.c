@@ -66,14 +66,14 @@ static void run_help(void *context, const json_t *args,
 
 /* --- Statistics --------------------------------------------------------- */
 
-static json_t *quantile(const struct stat *stat, double q)
+static json_t *quantile(const struct statistic *stat, double q)
 {
 	if (stat->kind != STATS_HISTOGRAM || !stat->value)
 		return json_null();
 	return json_integer((json_int_t)stat_quantile_us(stat, q));
 }
 
-static json_t *mean(const struct stat *stat)
+static json_t *mean(const struct statistic *stat)
 {
 	if (stat->kind != STATS_HISTOGRAM || !stat->value)
 		return json_null();
@@ -92,7 +92,7 @@ static void run_stats(void *context, const json_t *args,
 	json_t *rows = json_array();
 
 	(void)args;
-	for (const struct stat *stat = stats_first(ctl->core->stats); stat;
+	for (const struct statistic *stat = stats_first(ctl->core->stats); stat;
 	     stat = stat->next)
 		json_array_append_new(
 		    rows,

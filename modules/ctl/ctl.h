@@ -31,7 +31,7 @@ struct ctl {
 	struct timer accept_again; /* when we ran out of descriptors */
 	struct ctl_client *clients;
 	size_t client_count;
-	struct stat commands, failures, refused, dropped;
+	struct statistic commands, failures, refused, dropped;
 };
 
 /* --- client.c --- */

@@ -115,11 +115,12 @@ static void take_clients(void *arg, uint32_t events)
 
 /* --- Life --------------------------------------------------------------- */
 
-static void add_counter(struct ctl *ctl, struct stat *stat, const char *name,
-			const char *help)
+static void add_counter(struct ctl *ctl, struct statistic *stat,
+			const char *name, const char *help)
 {
-	*stat =
-	    (struct stat){ .name = name, .help = help, .kind = STATS_COUNTER };
+	*stat = (struct statistic){ .name = name,
+				    .help = help,
+				    .kind = STATS_COUNTER };
 	stats_add(ctl->core->stats, stat);
 }
 

@@ -59,7 +59,7 @@ struct delivery_list {
 	struct handle_table *handles;
 	struct timer rescan;
 	bool skipped; /* some did not fit: they wait in the store */
-	struct stat stats[STATS_END];
+	struct statistic stats[STATS_END];
 };
 
 #define KEY_SIZE (sizeof(struct uuid) + 8 + 1 + 2 * MCID_SIZE)
@@ -509,28 +509,28 @@ int delivery_list_create(struct migration_module *module)
 
 	if (!list)
 		return ENOMEM;
-	list->stats[LIVE] = (struct stat){
+	list->stats[LIVE] = (struct statistic){
 		.name = "migration.live_procedures",
 		.kind = STATS_GAUGE,
 		.help =
 		    "Procedures in memory that owe a message or wait for one",
 	};
-	list->stats[ATTEMPTS] = (struct stat){
+	list->stats[ATTEMPTS] = (struct statistic){
 		.name = "migration.attempts",
 		.kind = STATS_COUNTER,
 		.help = "Messages sent, repetitions included",
 	};
-	list->stats[ANSWERED] = (struct stat){
+	list->stats[ANSWERED] = (struct statistic){
 		.name = "migration.answered",
 		.kind = STATS_COUNTER,
 		.help = "Messages that got a final answer or fell silent",
 	};
-	list->stats[RETRIES] = (struct stat){
+	list->stats[RETRIES] = (struct statistic){
 		.name = "migration.retries",
 		.kind = STATS_COUNTER,
 		.help = "Messages to be sent again, after a back-off",
 	};
-	list->stats[ODD_EVENTS] = (struct stat){
+	list->stats[ODD_EVENTS] = (struct statistic){
 		.name = "migration.odd_events",
 		.kind = STATS_COUNTER,
 		.help = "Answers and deadlines that no longer fit the state",

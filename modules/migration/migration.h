@@ -43,7 +43,7 @@ struct migration_module {
 	struct mcinfo_parser *parser;
 	struct handle_table *inbound; /* struct inbound: waits for the store */
 	struct delivery_list *deliveries;
-	struct stat requests, refused, unavailable;
+	struct statistic requests, refused, unavailable;
 };
 
 /* inbound.c */

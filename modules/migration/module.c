@@ -88,6 +88,7 @@ static const struct setting settings[] = {
 	{ .name = "pinning",
 	  .type = SETTING_STRING,
 	  .default_value = "required",
+	  .choices = "required|lab",
 	  .reloadable = true,
 	  .help = "\"required\": an admission must name both MC service IDs; "
 		  "\"lab\": one of a whole MC system is enough",
@@ -97,14 +98,6 @@ static const struct setting settings[] = {
 
 static int check_settings(const struct migration_settings *values)
 {
-	if (strcmp(values->pinning, "required") &&
-	    strcmp(values->pinning, "lab")) {
-		log_error("migration",
-			  "msg=\"migration.pinning is neither \\\"required\\\" "
-			  "nor \\\"lab\\\"\" value=\"%s\"",
-			  values->pinning);
-		return EINVAL;
-	}
 	if (values->retry_min_ms > values->retry_max_ms) {
 		log_error("migration", "msg=\"migration.retry_min is greater "
 				       "than migration.retry_max\"");
@@ -124,17 +117,17 @@ static int check_settings(const struct migration_settings *values)
 
 static void add_stats(struct migration_module *module)
 {
-	module->requests = (struct stat){
+	module->requests = (struct statistic){
 		.name = "migration.received",
 		.kind = STATS_COUNTER,
 		.help = "MESSAGE requests received",
 	};
-	module->refused = (struct stat){
+	module->refused = (struct statistic){
 		.name = "migration.refused",
 		.kind = STATS_COUNTER,
 		.help = "Requests refused with a 4xx",
 	};
-	module->unavailable = (struct stat){
+	module->unavailable = (struct statistic){
 		.name = "migration.unavailable",
 		.kind = STATS_COUNTER,
 		.help = "Requests answered 503",

@@ -127,7 +127,7 @@ void run_for(unsigned ms)
 
 uint64_t counter(const char *name)
 {
-	for (const struct stat *each = stats_first(stats); each;
+	for (const struct statistic *each = stats_first(stats); each;
 	     each = each->next)
 		if (!strcmp(each->name, name))
 			return each->value;
