@@ -5,56 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "ask.h"
 #include "describe.h"
-#include "simulation.h"
 
-#define REQUESTS_MAX 64
 #define RETRY_US 4000000u
-/* A stamped order counts for 60 s in all: the copies of a request and what
- * becomes of it must be over by then. */
-#define RETRY_FOR_US 10000000u
-
-/* What one client wants; the copies of it are SIP requests of their own. */
-struct ask {
-	struct clients *clients;
-	unsigned number; /* from 1 */
-	struct sim_user *user;
-	unsigned system;
-	enum mcinfo_verb verb;
-	bool has_id;
-	struct uuid id;
-	uint64_t order;
-	uint64_t visit;
-	unsigned profile_index;
-	char partner_id[MCID_SIZE];
-	uint64_t begun_us;
-	unsigned in_flight;
-	bool acknowledged; /* a 200 */
-	bool refused;	   /* a 4xx: nothing will come */
-	bool retry_planned;
-	unsigned answers;
-	enum mcinfo_cause cause; /* of the answers; CAUSE_NONE: success */
-};
-
-struct clients {
-	struct sim *sim;
-	struct mcinfo_parser *parser;
-	struct sim_user users[SIM_USERS_MAX];
-	unsigned at[SIM_USERS_MAX]; /* system of the last visit */
-	uint64_t last_order[SIM_USERS_MAX];
-	struct ask asks[REQUESTS_MAX];
-	unsigned ask_count;
-};
-
-static unsigned party_of(const struct sim_user *user)
-{
-	return SIM_SYSTEMS + user->index;
-}
 
 /* -------------------------------------------------------------------- asks */
-
-static void transmit(struct ask *ask);
 
 static void retry(void *arg, uint64_t number)
 {
@@ -63,7 +19,7 @@ static void retry(void *arg, uint64_t number)
 	(void)number;
 	ask->retry_planned = false;
 	if (!ask->acknowledged && !ask->refused && !ask->answers)
-		transmit(ask);
+		ask_transmit(ask);
 }
 
 /* A client that stamps no order asks until it knows; a request without a
@@ -111,7 +67,7 @@ static void fill(const struct ask *ask, struct mcinfo *info)
 	memcpy(info->primary_id, ask->user->primary_id, MCID_SIZE);
 }
 
-static void transmit(struct ask *ask)
+void ask_transmit(struct ask *ask)
 {
 	struct clients *clients = ask->clients;
 	struct sim *sim = clients->sim;
@@ -137,179 +93,6 @@ static void transmit(struct ask *ask)
 		     acknowledged, clients, ask->number))
 		abort();
 	free(body);
-}
-
-static struct ask *ask_create(struct clients *clients, struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	struct ask *ask;
-
-	if (clients->ask_count == REQUESTS_MAX)
-		return NULL;
-	ask = &clients->asks[clients->ask_count++];
-	*ask = (struct ask){ .clients = clients,
-			     .number = clients->ask_count,
-			     .user = user,
-			     .visit = user->visits,
-			     .begun_us = sim->now_us };
-	ask->has_id = random_chance(&sim->random, 850);
-	for (size_t i = 0; i < sizeof(ask->id.bytes); i++)
-		ask->id.bytes[i] = (uint8_t)random_next(&sim->random);
-	ask->id.bytes[6] = (uint8_t)((ask->id.bytes[6] & 0x0f) | 0x40);
-	ask->id.bytes[8] = (uint8_t)((ask->id.bytes[8] & 0x3f) | 0x80);
-	if (user->stamps_order) {
-		uint64_t now_ms = clock_utc_ms();
-
-		ask->order = clients->last_order[user->index] + 1;
-		if (ask->order < now_ms)
-			ask->order = now_ms;
-		clients->last_order[user->index] = ask->order;
-	}
-	return ask;
-}
-
-/* --------------------------------------------------------------- decisions */
-
-static bool is_undecided(const struct procedure *procedure)
-{
-	return procedure->state == PROCEDURE_FORWARDING ||
-	       procedure->state == PROCEDURE_AWAITING_RESPONSE;
-}
-
-/* Whether anything of the user runs, or may yet begin to, anywhere. */
-static bool has_open_business(const struct clients *clients,
-			      const struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-
-	if (net_is_pending(sim->net, party_of(user)))
-		return true;
-	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
-		const struct database *database = sim->nodes[system].database;
-		const struct tables *tables =
-		    database_tables((struct database *)database);
-		const struct tables_user *row =
-		    tables_find_user(tables, user->service, user->primary_id);
-
-		if (database_is_busy(database))
-			return true;
-		for (size_t i = 0; row && i < tables->procedure_count; i++) {
-			if (tables->procedures[i].user == row &&
-			    row->role == ROLE_PARTNER &&
-			    is_undecided(&tables->procedures[i].procedure))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Another system than the last one, if the user may go there now. */
-static bool go_to(struct clients *clients, struct sim_user *user,
-		  unsigned system)
-{
-	unsigned *at = &clients->at[user->index];
-
-	if (*at == system && user->visits)
-		return true;
-	if (!user->stamps_order) {
-		if (has_open_business(clients, user))
-			return false;
-		for (unsigned i = 0; i < clients->ask_count; i++) {
-			if (clients->asks[i].user == user &&
-			    !clients->asks[i].acknowledged)
-				clients->asks[i].refused = true;
-		}
-		net_void(clients->sim->net, party_of(user));
-	}
-	*at = system;
-	user->visits++;
-	return true;
-}
-
-static unsigned draw_system(struct clients *clients,
-			    const struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	unsigned system = clients->at[user->index];
-
-	if (user->visits && random_chance(&sim->random, 400))
-		return system;
-	system = (unsigned)random_below(&sim->random, sim->plan.partners);
-	return (user->home + 1 + system % (SIM_SYSTEMS - 1)) % SIM_SYSTEMS;
-}
-
-static void act_new(struct clients *clients, struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	unsigned system = draw_system(clients, user);
-	unsigned visitor = user->index;
-	char label[8];
-	struct ask *ask;
-
-	if (!go_to(clients, user, system))
-		return;
-	ask = ask_create(clients, user);
-	if (!ask)
-		return;
-	if (random_chance(&sim->random, sim->plan.disputes))
-		visitor = 0;
-	ask->system = system;
-	ask->verb = random_chance(&sim->random, 600) ? MCINFO_AUTHORIZATION
-						     : MCINFO_DEAUTHORIZATION;
-	ask->profile_index = random_chance(&sim->random, 900)
-				 ? 0
-				 : (unsigned)random_below(&sim->random, 4);
-	snprintf(ask->partner_id, sizeof(ask->partner_id), "sip:visitor%u@%s",
-		 visitor + 1, sim->nodes[system].system);
-	snprintf(label, sizeof(label), "%c%u",
-		 ask->verb == MCINFO_AUTHORIZATION ? 'p' : 'd', ask->number);
-	describe_procedure_is(&ask->id, label);
-	sim_tell(sim, "%s    %s: %s at %s as %s%s%s",
-		 describe_party(party_of(user)), label,
-		 mcinfo_verb_name(ask->verb), describe_party(system),
-		 ask->partner_id, ask->order ? ", with order" : "",
-		 ask->has_id ? "" : ", without a procedure ID");
-	transmit(ask);
-}
-
-/* The same procedure ID once more, by a request of its own. */
-static void act_repeat(struct clients *clients, struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	unsigned first =
-	    (unsigned)random_below(&sim->random, clients->ask_count);
-
-	for (unsigned i = 0; i < clients->ask_count; i++) {
-		struct ask *ask =
-		    &clients->asks[(first + i) % clients->ask_count];
-		uint64_t age_us = sim->now_us - ask->begun_us;
-
-		/* Of one that may be forgotten it would be another request. */
-		if (ask->user != user || !ask->has_id || ask->refused ||
-		    (age_us > RETRY_FOR_US &&
-		     (!ask->acknowledged ||
-		      age_us > sim->plan.retention_us / 2)))
-			continue;
-		if (!user->stamps_order && ask->visit != user->visits)
-			continue;
-		sim_tell(sim, "%s    %s again", describe_party(party_of(user)),
-			 describe_procedure(&ask->id));
-		transmit(ask);
-		return;
-	}
-}
-
-void clients_act(struct clients *clients)
-{
-	struct sim *sim = clients->sim;
-	struct sim_user *user =
-	    &clients->users[random_below(&sim->random, sim->plan.users)];
-
-	node_enter(sim, party_of(user));
-	if (clients->ask_count && random_chance(&sim->random, 250))
-		act_repeat(clients, user);
-	else
-		act_new(clients, user);
 }
 
 /* ----------------------------------------------------------------- results */
@@ -394,61 +177,6 @@ void clients_check_end(struct clients *clients)
 	}
 }
 
-/* ------------------------------------------------------------ provisioning */
-
-static void provision_user(struct clients *clients, const struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	struct tables *home = database_tables(sim->nodes[user->home].database);
-	struct tables_home_user *row =
-	    &home->home_users[home->home_user_count++];
-
-	*row = (struct tables_home_user){ .enabled = true,
-					  .profile_count = 3,
-					  .permitted_count = 2 };
-	memcpy(row->primary_id, user->primary_id, MCID_SIZE);
-}
-
-/* Everybody may come as anybody: the pairs are all named. */
-static void admit(struct clients *clients, unsigned system,
-		  const struct sim_user *user)
-{
-	struct sim *sim = clients->sim;
-	struct tables *tables = database_tables(sim->nodes[system].database);
-
-	for (unsigned visitor = 0; visitor < sim->plan.users; visitor++) {
-		struct tables_admission *row =
-		    &tables->admissions[tables->admission_count++];
-
-		row->withdrawn = false;
-		memcpy(row->primary_id, user->primary_id, MCID_SIZE);
-		snprintf(row->partner_id, sizeof(row->partner_id),
-			 "sip:visitor%u@%s", visitor + 1,
-			 sim->nodes[system].system);
-		memcpy(row->primary_system, sim->nodes[user->home].system,
-		       SYSTEM_NAME_SIZE);
-	}
-}
-
-void clients_change_provisioning(struct clients *clients)
-{
-	struct sim *sim = clients->sim;
-	unsigned system = (unsigned)random_below(&sim->random, SIM_SYSTEMS);
-	struct tables *tables = database_tables(sim->nodes[system].database);
-	size_t i = random_below(&sim->random, tables->admission_count);
-	size_t j = random_below(&sim->random, tables->home_user_count);
-
-	if (tables->admission_count && random_chance(&sim->random, 400))
-		tables->admissions[i].withdrawn ^= true;
-	else if (tables->home_user_count && random_chance(&sim->random, 500))
-		tables->home_users[j].enabled ^= true;
-	else if (tables->home_user_count)
-		tables->home_users[j].permitted_count =
-		    (unsigned)random_below(&sim->random, 3);
-	sim_tell(sim, "%s     provisioning changes", describe_party(system));
-	database_provisioning_changed(sim->nodes[system].database);
-}
-
 /* --------------------------------------------------------------- the whole */
 
 struct clients *clients_create(struct sim *sim)
@@ -497,11 +225,7 @@ void clients_reset(struct clients *clients)
 		user->index = i;
 		user_init(clients, user);
 		clients->last_order[i] = 0;
-		provision_user(clients, user);
-		for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
-			if (system != user->home)
-				admit(clients, system, user);
-		}
+		clients_provision(clients, user);
 		net_up(sim->net, party_of(user));
 		sip_set_message_handler(net_sip(sim->net, party_of(user)),
 					message_arrives, user);

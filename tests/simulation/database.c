@@ -5,47 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "connection.h"
 #include "describe.h"
-#include "simulation.h"
 
 #define RECONNECT_MAX_US 3000000u
 
-/* A commit under way: copies, since it may outlive its server. */
-struct commit {
-	struct commit *next;
-	struct database *database;
-	struct user_record *records;
-	enum store_item_status *statuses;
-	size_t count;
-	bool decided;	/* the disk has it, or never will */
-	bool forgotten; /* nobody waits for it any more */
-};
-
-struct database {
-	struct store_backend backend; /* first */
-	struct sim *sim;
-	unsigned system;
-	struct tables *tables;
-	struct store *store; /* NULL: no server */
-	bool up;	     /* for this server */
-	bool away;	     /* for everybody */
-	uint64_t
-	    epoch; /* of the connection: what older events speak of is over */
-	struct store_item **loading;
-	size_t loading_count;
-	struct store_item **writing;
-	size_t writing_count;
-	struct commit *commit;	/* of `writing` */
-	struct commit *commits; /* all of this run */
-	unsigned after_service; /* of the search for live users */
-	char after_primary_id[MCID_SIZE];
-	size_t live_limit;
-};
-
 /* ------------------------------------------------------------- connection */
 
-static void decide_old_commits(struct database *database);
+static void decide_old_commits(struct database *database)
+{
+	for (struct commit *commit = database->commits; commit;
+	     commit = commit->next) {
+		if (!commit->decided)
+			commit_decide(commit);
+	}
+}
 
 static void come_up(void *arg, uint64_t epoch)
 {
@@ -211,107 +185,12 @@ static int database_load(struct store_backend *backend,
 
 /* ------------------------------------------------------------------ write */
 
-static void *copy_list(const void *list, size_t count, size_t size)
-{
-	void *copy = malloc(count * size + 1);
-
-	if (!copy)
-		abort();
-	if (count)
-		memcpy(copy, list, count * size);
-	return copy;
-}
-
-static struct commit *commit_create(struct database *database)
-{
-	struct commit *commit = calloc(1, sizeof(*commit));
-	size_t count = database->writing_count;
-
-	if (!commit)
-		abort();
-	commit->next = database->commits;
-	database->commits = commit;
-	commit->database = database;
-	commit->count = count;
-	commit->records = calloc(count, sizeof(*commit->records));
-	commit->statuses = calloc(count, sizeof(*commit->statuses));
-	if (!commit->records || !commit->statuses)
-		abort();
-	for (size_t i = 0; i < count; i++) {
-		const struct user_record *from = database->writing[i]->record;
-		struct user_record *to = &commit->records[i];
-
-		*to = *from;
-		to->procedures =
-		    copy_list(from->procedures, from->procedure_count,
-			      sizeof(*from->procedures));
-		to->mappings = copy_list(from->mappings, from->mapping_count,
-					 sizeof(*from->mappings));
-		to->migrations =
-		    copy_list(from->migrations, from->migration_count,
-			      sizeof(*from->migrations));
-		to->admissions = NULL;
-		to->profiles = NULL;
-		to->permissions = NULL;
-	}
-	return commit;
-}
-
-static void commit_destroy(struct commit *commit)
-{
-	for (size_t i = 0; i < commit->count; i++)
-		record_clear(&commit->records[i]);
-	free(commit->records);
-	free(commit->statuses);
-	free(commit);
-}
-
-static void commit_apply(struct commit *commit)
-{
-	struct database *database = commit->database;
-	struct sim *sim = database->sim;
-
-	for (size_t i = 0; i < commit->count; i++) {
-		const struct user_record *record = &commit->records[i];
-
-		if (tables_guards_hold(database->tables, record)) {
-			check_write(sim->check, database->system, record);
-			tables_write(database->tables, record);
-			commit->statuses[i] = STORE_ITEM_DONE;
-		} else {
-			sim_tell(sim, "%s     guard lost: %s",
-				 describe_party(database->system),
-				 record->primary_id);
-			commit->statuses[i] = STORE_ITEM_CONFLICT;
-		}
-	}
-	check_instant(sim->check);
-}
-
 static void commit_ends(void *arg, uint64_t epoch)
 {
 	struct commit *commit = arg;
 
 	if (!commit->forgotten && epoch == commit->database->epoch)
 		report_write(commit->database, 0);
-}
-
-/* The disk has it, or will never have it. */
-static void commit_decide(struct commit *commit)
-{
-	commit->decided = true;
-	if (!commit->forgotten ||
-	    random_chance(&commit->database->sim->random, 500))
-		commit_apply(commit);
-}
-
-static void decide_old_commits(struct database *database)
-{
-	for (struct commit *commit = database->commits; commit;
-	     commit = commit->next) {
-		if (!commit->decided)
-			commit_decide(commit);
-	}
 }
 
 static void commit_decides(void *arg, uint64_t epoch)

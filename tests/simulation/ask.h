@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the clients share. */
+#ifndef MCMIG_SIMULATION_ASK_H
+#define MCMIG_SIMULATION_ASK_H
+
+#include "client.h"
+#include "simulation.h"
+
+#define REQUESTS_MAX 64
+/* A stamped order counts for 60 s in all: the copies of a request and what
+ * becomes of it must be over by then. */
+#define RETRY_FOR_US 10000000u
+
+/* What one client wants; the copies of it are SIP requests of their own. */
+struct ask {
+	struct clients *clients;
+	unsigned number; /* from 1 */
+	struct sim_user *user;
+	unsigned system;
+	enum mcinfo_verb verb;
+	bool has_id;
+	struct uuid id;
+	uint64_t order;
+	uint64_t visit;
+	unsigned profile_index;
+	char partner_id[MCID_SIZE];
+	uint64_t begun_us;
+	unsigned in_flight;
+	bool acknowledged; /* a 200 */
+	bool refused;	   /* a 4xx: nothing will come */
+	bool retry_planned;
+	unsigned answers;
+	enum mcinfo_cause cause; /* of the answers; CAUSE_NONE: success */
+};
+
+struct clients {
+	struct sim *sim;
+	struct mcinfo_parser *parser;
+	struct sim_user users[SIM_USERS_MAX];
+	unsigned at[SIM_USERS_MAX]; /* system of the last visit */
+	uint64_t last_order[SIM_USERS_MAX];
+	struct ask asks[REQUESTS_MAX];
+	unsigned ask_count;
+};
+
+static inline unsigned party_of(const struct sim_user *user)
+{
+	return SIM_SYSTEMS + user->index;
+}
+
+/* A copy more of it, by a SIP request of its own. */
+void ask_transmit(struct ask *ask);
+
+/* The user's account, and who may come to the other systems. */
+void clients_provision(struct clients *clients, const struct sim_user *user);
+
+#endif
