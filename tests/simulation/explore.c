@@ -26,6 +26,7 @@ enum step {
 	RESPONSE_STORED,
 	RESPONSE_NOT_AWAITED,
 	RESPONSE_REFUSED,
+	RESPONSE_RELAYED,
 	PURGE,
 	STEP_END,
 };
@@ -42,6 +43,7 @@ static const char *const step_names[] = {
 	[RESPONSE_STORED] = "primary gets 200 to its response",
 	[RESPONSE_NOT_AWAITED] = "primary gets 481 to its response",
 	[RESPONSE_REFUSED] = "primary gets 403 to its response",
+	[RESPONSE_RELAYED] = "primary gets 202 to its response",
 	[PURGE] = "primary forgets the finished procedure",
 };
 
@@ -117,6 +119,7 @@ static bool is_possible(const struct explorer *explorer,
 		return ask->refused_481 &&
 		       ask->primary_state == PROCEDURE_ANSWERING;
 	case RESPONSE_REFUSED:
+	case RESPONSE_RELAYED:
 		return ask->primary_state == PROCEDURE_ANSWERING;
 	case PURGE:
 		return explorer->options.purges &&
@@ -182,6 +185,8 @@ static void take_step(struct explorer *explorer, struct packed *packed,
 		world_answered(world, &ask, 481);
 	else if (step == RESPONSE_REFUSED)
 		world_answered(world, &ask, 403);
+	else if (step == RESPONSE_RELAYED)
+		world_answered(world, &ask, 202);
 }
 
 /* -------------------------------------------------------------- the search */

@@ -421,6 +421,8 @@ static void test_telling_outlives_a_refusal(void)
 	CU_ASSERT(is_telling(&d1));
 	world_request_answered(world, &d1, 403);
 	CU_ASSERT(is_telling(&d1));
+	world_request_answered(world, &d1, 202);
+	CU_ASSERT(is_telling(&d1));
 	TAKEN(world_request(world, &d1));
 	CU_ASSERT(!world_is_redirected(world, &p2));
 	APPLIED(world_request_answered(world, &d1, 200));
