@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See postgres_cluster.h. */
+#define _GNU_SOURCE /* pipe2() */
 #include "postgres_cluster.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
 
 static char directory[] = "/tmp/mcmig-test-XXXXXX";
-static bool is_made;
+static pid_t guard;
+static int guard_pipe;
 static char conninfo[256], conninfo_tcp[256];
 
 static bool read_line(const char *name, char *line, size_t size)
@@ -46,8 +49,38 @@ bool cluster_run(const char *arguments)
 	return system(command) == 0;
 }
 
+/*
+ * Removes the cluster when this program has ended, however: the guard's read
+ * returns when the last writing end of the pipe is closed.
+ */
+static int start_guard(void)
+{
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return errno;
+	guard = fork();
+	if (guard < 0)
+		return errno;
+	if (guard) {
+		close(ends[0]);
+		guard_pipe = ends[1];
+		return 0;
+	}
+	setsid();
+	close(ends[1]);
+	while (read(ends[0], &byte, 1) > 0)
+		;
+	cluster_run("stop --immediate");
+	execl("/bin/rm", "rm", "-rf", directory, (char *)NULL);
+	_exit(1);
+}
+
 int cluster_start(void)
 {
+	int err;
+
 	if (system("ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || "
 		   "command -v initdb >/dev/null")) {
 		fprintf(stderr, "no PostgreSQL server here: skipped\n");
@@ -55,7 +88,9 @@ int cluster_start(void)
 	}
 	if (!mkdtemp(directory))
 		return errno;
-	is_made = true;
+	err = start_guard();
+	if (err)
+		return err;
 	if (!cluster_run("start --tcp --fast") ||
 	    !read_line("conninfo", conninfo, sizeof(conninfo)) ||
 	    !read_line("conninfo.tcp", conninfo_tcp, sizeof(conninfo_tcp)))
@@ -65,13 +100,12 @@ int cluster_start(void)
 
 int cluster_remove(void)
 {
-	char command[300];
+	int status = 0;
 
-	if (!is_made)
+	if (guard <= 0)
 		return 0;
-	cluster_run("stop --immediate");
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+	close(guard_pipe);
+	return waitpid(guard, &status, 0) == guard ? status : errno;
 }
 
 const char *cluster_conninfo(void)
