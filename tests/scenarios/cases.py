@@ -321,8 +321,8 @@ def response_repeated(stage):
 @case('partner')
 def response_from_unlisted_address(stage):
     stage.procedure()
-    stage.send('primary_response', source='127.0.0.2', status=403,
-               expect='Warning: 399')
+    stage.send('primary_response', host=stage.values['unlisted_host'],
+               status=403, expect='Warning: 399')
 
 
 def decided_against(stage, verb, cause):
@@ -561,8 +561,8 @@ def request_repeated(stage, verb):
 @case('primary', verb=VERBS)
 def request_from_unlisted_address(stage, verb):
     stage.procedure(verb)
-    stage.send('partner_request', source='127.0.0.2', status=403,
-               expect='Warning: 399')
+    stage.send('partner_request', host=stage.values['unlisted_host'],
+               status=403, expect='Warning: 399')
     stage.expect_rows(PROCEDURES, NONE)
 
 

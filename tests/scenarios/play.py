@@ -15,7 +15,9 @@ import time
 import uuid
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-HOST = '127.0.0.1'
+PORTS = {'client': 5060, 'peer': 5062}     # where the server finds them
+RECEIVER_PORTS = {'client': 5061, 'peer': 5063}     # behind a relay
+SENDER_PORT = 5070      # of a case's first scenario
 PLAY_S = 20     # until a scenario must have ended
 BOUND_S = 10    # until SIPp has its port
 POLL_S = 0.01
@@ -43,11 +45,13 @@ def render(name, values):
     return re.sub(r'@([a-z_]+)@', lambda word: str(values[word[1]]), text)
 
 
-def is_bound(port, transport):
+def is_bound(address, transport):
     """Whether a socket listens there: SIPp does not tell."""
     listening = '07' if transport == 'udp' else '0A'
+    host, port = address
+    wanted = f'{socket.inet_aton(host)[::-1].hex().upper()}:{port:04X}'
     lines = pathlib.Path(f'/proc/net/{transport}').read_text().splitlines()
-    return any(fields[1].endswith(f':{port:04X}') and fields[3] == listening
+    return any(fields[1] == wanted and fields[3] == listening
                for fields in map(str.split, lines[1:]))
 
 
@@ -56,14 +60,14 @@ class Relay:
     two SIPp processes cannot share it. Loses the first `lose` requests of the
     server."""
 
-    def __init__(self, port, server, receiver_port, lose=0):
+    def __init__(self, address, server, receiver):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((HOST, port))
+        self._socket.bind(address)
         self._stop, self._stopped = socket.socketpair()
         self._server = server
-        self._receiver = (HOST, receiver_port)
+        self._receiver = receiver
         self._sender = None
-        self.lose = lose
+        self.lose = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -107,7 +111,7 @@ class Scenario:
         self._base = stage.folder / f'{len(stage.scenarios):02}-{name}'
         self._base.with_suffix('.xml').write_text(render(name, values))
         command = ['sipp', '-sf', f'{self._base}.xml', '-m', '1', '-nostdin',
-                   '-i', HOST, '-t', 't1' if stage.transport == 'tcp' else 'u1',
+                   '-bind_local', '-t', 't1' if stage.transport == 'tcp' else 'u1',
                    '-timeout', f'{PLAY_S}s', '-timeout_error', '-max_socket',
                    '100', '-skip_rlimit', '-default_behaviors', 'abortunexp',
                    '-trace_err', '-error_file', f'{self._base}.err',
@@ -123,6 +127,9 @@ class Scenario:
         file = pathlib.Path(f'{self._base}.{suffix}')
         return file.read_text(errors='replace') if file.exists() else ''
 
+    def is_running(self):
+        return self.process.poll() is None
+
     def finish(self):
         """Waits for its end; what it has logged, as a dictionary."""
         try:
@@ -136,7 +143,7 @@ class Scenario:
         return dict(re.findall(r'(\w+)=(\S+)', self._text('log')))
 
     def kill(self):
-        if self.process.poll() is None:
+        if self.is_running():
             self.process.kill()
             self.process.wait()
 
@@ -144,22 +151,20 @@ class Scenario:
 class Stage:
     """What one case plays on: its own peer system, users and ports."""
 
-    def __init__(self, *, folder, transport, server, ports, free_port, values,
-                 store):
+    def __init__(self, *, folder, transport, server, host, values, store):
         self.folder = folder
         self.transport = transport
-        self._store = store
         self.values = values
         self.scenarios = []
+        self._host = host       # of nobody else: all its ports are free
+        self._store = store
         self._server = server
-        self._ports = ports
-        self._free_port = free_port
         self._last_stamp_us = 0
         self._relays = {}
         if transport == 'udp':
             self._relays = {
-                who: Relay(ports[who], server, ports[f'{who}_receiver'])
-                for who in ('client', 'peer')}
+                who: Relay((host, port), server, (host, RECEIVER_PORTS[who]))
+                for who, port in PORTS.items()}
 
     def stamp_us(self):
         """The time, but growing."""
@@ -179,11 +184,11 @@ class Stage:
             'profile_expected': f'index&gt;{profile}&lt;' if authorization
                                 else '&lt;', **values}
 
-    def _play(self, name, values, *arguments):
+    def _play(self, name, values, host, port, *arguments):
         defaults = {'service': 'mcptt', 'status': 200, 'status_line': '200 OK',
                     'expect': 'SIP/2.0', 'answer_header': 'User-Agent: SIPp', **SUCCESS}
         scenario = Scenario(self, name, {**defaults, **self.values, **values},
-                            arguments)
+                            ['-i', host, '-p', str(port), *arguments])
         self.scenarios.append(scenario)
         return scenario
 
@@ -191,37 +196,36 @@ class Stage:
         """Starts a scenario that waits for a request of the server, whose
         first `lose` datagrams are lost."""
         who = 'client' if name.startswith('client') else 'peer'
-        port = self._ports[who]
+        port = PORTS[who]
         if self._relays:
             self._relays[who].lose = lose
-            port = self._ports[f'{who}_receiver']
-        scenario = self._play(name, values, '-p', str(port))
+            port = RECEIVER_PORTS[who]
+        scenario = self._play(name, values, self._host, port)
         deadline = time.monotonic() + BOUND_S
-        while not is_bound(port, self.transport):
-            if time.monotonic() > deadline or scenario.process.poll():
-                scenario.kill()
-                scenario.finish()
+        # It may have done its part, and be gone, before we look.
+        while scenario.is_running() and \
+                not is_bound((self._host, port), self.transport):
+            if time.monotonic() > deadline:
+                raise Failure(f'{name}: does not listen on {port}')
             time.sleep(POLL_S)
         return scenario
 
-    def start(self, name, *, source=HOST, **values):
-        """Starts a scenario that sends to the server."""
+    def send(self, name, *, host=None, **values):
+        """Plays a scenario that sends to the server; from another host, if
+        one is given."""
         remote = self._server
         via_port = '[local_port]'
-        arguments = ['-p', str(self._free_port())]
+        arguments = []
         if name.startswith('client'):
-            via_port = self._ports['client']
+            via_port = PORTS['client']
             if self._relays:
-                remote = (HOST, self._ports['client'])
+                remote = (self._host, PORTS['client'])
         if 'retransmitted' in name:
             arguments.append('-nr')     # SIPp would swallow the second answer
-        if source != HOST:
-            arguments += ['-i', source, '-bind_local']
-        return self._play(name, {'via_port': via_port, **values}, *arguments,
-                          f'{remote[0]}:{remote[1]}')
-
-    def send(self, name, **values):
-        self.start(name, **values).finish()
+        port = SENDER_PORT + len(self.scenarios)
+        self._play(name, {'via_port': via_port, **values},
+                   host or self._host, port, *arguments,
+                   f'{remote[0]}:{remote[1]}').finish()
 
     def expect_rows(self, sql, expected):
         """Compares what the store holds; `sql` may name @values@."""
