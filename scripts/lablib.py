@@ -21,6 +21,7 @@ MODULES = ('store_sqlite', 'store_postgres', 'migration', 'ctl')
 START_S = 30
 STOP_S = 30
 COMMAND_S = 30
+SQL_S = 600  # a hundred thousand users take a while
 
 
 class LabError(Exception):
@@ -123,8 +124,8 @@ class PostgresStore:
     def _psql(self, sql, conninfo=None):
         return run(['psql', '-X', '-q', '-A', '-t', '-F', '\t',
                     '-v', 'ON_ERROR_STOP=1', '-d', conninfo or str(self)],
-                   input=sql, env={**os.environ,
-                                   'PGOPTIONS': '-c search_path=mcmig'})
+                   input=sql, timeout=SQL_S,
+                   env={**os.environ, 'PGOPTIONS': '-c search_path=mcmig'})
 
     def execute(self, sql):
         self._psql(sql)
