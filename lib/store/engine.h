@@ -96,7 +96,7 @@ struct store {
 	void *changed_arg;
 
 	struct handle_table *queries;
-	struct timer retry, purge;
+	struct timer retry, purge, late_commits;
 
 	struct statistic stat_applied, stat_already, stat_refused, stat_failed;
 	struct statistic stat_conflicts, stat_batches, stat_pending,

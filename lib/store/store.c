@@ -136,6 +136,7 @@ void store_destroy(struct store *store)
 	store->backend->ops->stop(store->backend);
 	timer_stop(store->timers, &store->purge);
 	timer_stop(store->timers, &store->retry);
+	timer_stop(store->timers, &store->late_commits);
 	timer_stop(store->timers, &store->loading.deadline);
 	timer_stop(store->timers, &store->writing.deadline);
 	if (store->loop)
@@ -239,6 +240,24 @@ void store_down(struct store *store, const char *reason)
 	tell_changed(store);
 }
 
+static void scan_again(void *arg)
+{
+	store_scan_live(arg);
+}
+
+static void set_up(struct store *store)
+{
+	store->is_up = true;
+	store->reason[0] = '\0';
+	log_info("store", "msg=\"the store is up\" backend=%s",
+		 store->backend->ops->name);
+	store_scan_live(store);
+	/* A batch of the connection before may commit after this scan. */
+	timer_start(store->timers, &store->late_commits,
+		    2 * (uint64_t)store->config.commit_deadline_ms, scan_again,
+		    store);
+}
+
 void store_directory_loaded(struct store *store, struct directory *directory,
 			    int error)
 {
@@ -253,13 +272,8 @@ void store_directory_loaded(struct store *store, struct directory *directory,
 	store->directory = directory;
 	if (!store->backend_up)
 		return;
-	if (!was_up) {
-		store->is_up = true;
-		store->reason[0] = '\0';
-		log_info("store", "msg=\"the store is up\" backend=%s",
-			 store->backend->ops->name);
-		store_scan_live(store);
-	}
+	if (!was_up)
+		set_up(store);
 	tell_changed(store);
 }
 

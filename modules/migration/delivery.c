@@ -261,6 +261,17 @@ static void answered_by_client(void *arg, handle_t handle,
 	answered(arg, handle, TO_CLIENT, answer);
 }
 
+/* After a restart: only to be decided, for no request may live longer. */
+static bool is_too_late(const struct delivery *delivery,
+			const struct owed *owed)
+{
+	const struct procedure *procedure = &delivery->procedure;
+
+	return owed->kind == MESSAGE_REQUEST &&
+	       procedure->verb == MCINFO_AUTHORIZATION &&
+	       procedure->deadline_us <= clock_utc_us();
+}
+
 static void attempt(struct delivery *delivery, struct owed *owed)
 {
 	struct migration_module *module = delivery->module;
@@ -273,6 +284,10 @@ static void attempt(struct delivery *delivery, struct owed *owed)
 	};
 	int err;
 
+	if (is_too_late(delivery, owed)) {
+		owed->state = OWED_WAITING; /* the deadline ends it */
+		return;
+	}
 	stat_increment(&module->deliveries->stats[ATTEMPTS]);
 	owed->state = OWED_SENT;
 	err = message_send(module, &message, owed->attempt,
@@ -464,6 +479,14 @@ static void stored(void *arg, handle_t handle, int error,
 		return;
 	if (!error && transition->result == TRANSITION_REFUSED)
 		stat_increment(&module->deliveries->stats[ODD_EVENTS]);
+	/* Not in the record: done meanwhile, by a commit whose outcome was
+	 * unknown. */
+	if (!error && !record_find_procedure(record, &delivery->procedure.id,
+					     delivery->procedure.partner_id,
+					     delivery->procedure.sequence)) {
+		delivery_free(delivery);
+		return;
+	}
 	/* Still owed: the transition failed or changed nothing. */
 	for (unsigned slot = 0; slot < OWED_END; slot++) {
 		struct owed *owed = &delivery->owed[slot];
