@@ -86,9 +86,11 @@ struct store {
 	struct {
 		bool running;
 		bool wanted; /* once more when the running one has ended */
+		bool failed; /* somebody was not shown: again, a bit later */
 		size_t outstanding; /* looks of the current page */
 		size_t page_users;
 		struct store_live_user last;
+		struct timer retry;
 	} live;
 	store_live_h *live_handler;
 	void *live_arg;

@@ -10,6 +10,24 @@
 #include "store/engine.h"
 
 #define PAGE_USERS 256
+/* What fails once may fail again at once, and for ever. */
+#define RETRY_MS 1000
+
+static void retry(void *arg)
+{
+	struct store *store = arg;
+
+	if (store->is_up) /* else the next store_up() scans */
+		store_scan_live(store);
+}
+
+static void scan_failed(struct store *store)
+{
+	store->live.running = false;
+	if (store->backend_up)
+		timer_start(store->timers, &store->live.retry, RETRY_MS, retry,
+			    store);
+}
 
 static void ask_page(struct store *store)
 {
@@ -18,7 +36,7 @@ static void ask_page(struct store *store)
 	store->live.page_users = 0;
 	if (backend->ops->find_live(backend, store->live.last.service,
 				    store->live.last.primary_id, PAGE_USERS))
-		store->live.running = false; /* the next store_up() scans */
+		scan_failed(store);
 }
 
 void store_scan_live(struct store *store)
@@ -28,7 +46,7 @@ void store_scan_live(struct store *store)
 		return;
 	}
 	store->live.running = true;
-	store->live.wanted = false;
+	store->live.wanted = store->live.failed = false;
 	store->live.last = (struct store_live_user){ 0 };
 	ask_page(store);
 }
@@ -42,6 +60,8 @@ static void page_ended(struct store *store)
 	store->live.running = false;
 	if (store->live.wanted && store->backend_up)
 		store_scan_live(store);
+	else if (store->live.failed)
+		scan_failed(store);
 }
 
 void live_look_done(struct store *store, struct work *work)
@@ -49,7 +69,7 @@ void live_look_done(struct store *store, struct work *work)
 	if (!work->error && store->live_handler)
 		store->live_handler(store->live_arg, &work->entry->record);
 	else if (work->error)
-		store->live.wanted = true;
+		store->live.failed = true;
 	if (!--store->live.outstanding)
 		page_ended(store);
 }
@@ -76,14 +96,14 @@ void store_live_found(struct store *store, const struct store_live_user *users,
 		      size_t count, int error)
 {
 	if (error) {
-		store->live.running = false;
+		scan_failed(store);
 		return;
 	}
 	store->live.page_users = count;
 	for (size_t i = 0; i < count; i++) {
 		store->live.last = users[i];
 		if (look(store, &users[i]))
-			store->live.wanted = true;
+			store->live.failed = true;
 	}
 	if (!store->live.outstanding)
 		page_ended(store);

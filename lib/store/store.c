@@ -137,6 +137,7 @@ void store_destroy(struct store *store)
 	timer_stop(store->timers, &store->purge);
 	timer_stop(store->timers, &store->retry);
 	timer_stop(store->timers, &store->late_commits);
+	timer_stop(store->timers, &store->live.retry);
 	timer_stop(store->timers, &store->loading.deadline);
 	timer_stop(store->timers, &store->writing.deadline);
 	if (store->loop)

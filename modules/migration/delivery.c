@@ -18,6 +18,8 @@
 
 #define RESCAN_MS 5000
 #define STORE_RETRY_MS 1000
+/* A scan reads all that is owed: with little room, only every minute. */
+#define RESCANS_PASSED 12
 
 enum owed_state {
 	OWED_NOTHING,
@@ -33,6 +35,7 @@ struct owed {
 	enum message_kind kind;
 	enum mcinfo_cause cause; /* of a response */
 	unsigned attempt;	 /* so far */
+	handle_t send;		 /* of the message whose answer counts */
 	struct timer retry;
 };
 
@@ -57,8 +60,10 @@ enum { LIVE, ATTEMPTS, ANSWERED, RETRIES, ODD_EVENTS, STATS_END };
 struct delivery_list {
 	struct delivery *deliveries; /* uthash */
 	struct handle_table *handles;
+	struct handle_table *sends; /* struct owed */
 	struct timer rescan;
-	bool skipped; /* some did not fit: they wait in the store */
+	bool skipped;	 /* some did not fit: they wait in the store */
+	unsigned passed; /* rescans let pass since, as there was little room */
 	struct statistic stats[STATS_END];
 };
 
@@ -89,12 +94,21 @@ static struct timers *timers_of(const struct delivery *delivery)
 	return delivery->module->core->timers;
 }
 
+/* Nothing is to be sent, and no answer counts any more. */
+static void owed_quiet(struct owed *owed)
+{
+	struct delivery *delivery = owed->delivery;
+
+	timer_stop(timers_of(delivery), &owed->retry);
+	handle_remove(delivery->module->deliveries->sends, owed->send);
+}
+
 static void delivery_free(struct delivery *delivery)
 {
 	struct delivery_list *list = delivery->module->deliveries;
 
 	for (unsigned i = 0; i < OWED_END; i++)
-		timer_stop(timers_of(delivery), &delivery->owed[i].retry);
+		owed_quiet(&delivery->owed[i]);
 	timer_stop(timers_of(delivery), &delivery->deadline);
 	handle_remove(list->handles, delivery->handle);
 	HASH_DEL(list->deliveries, delivery);
@@ -138,25 +152,33 @@ static void retry_due(void *arg)
 	attempt(owed->delivery, owed);
 }
 
-/* Half to all of the doubled delay; differs by procedure and attempt. */
+/*
+ * Between the shortest delay, doubled with each attempt, and twice that; differs
+ * by procedure and attempt.
+ */
 static uint64_t backoff_ms(const struct delivery *delivery,
 			   const struct owed *owed)
 {
 	const struct migration_settings *settings = delivery->module->settings;
 	unsigned doubled = owed->attempt < 16 ? owed->attempt : 16;
-	uint64_t delay_ms = (uint64_t)settings->retry_min_ms << doubled;
+	uint64_t most_ms = (uint64_t)settings->retry_min_ms << doubled << 1;
+	uint64_t least_ms;
 	uint32_t jitter;
 
-	if (delay_ms > settings->retry_max_ms)
-		delay_ms = settings->retry_max_ms;
+	if (most_ms > settings->retry_max_ms)
+		most_ms = settings->retry_max_ms;
+	least_ms = most_ms / 2;
+	if (least_ms < settings->retry_min_ms)
+		least_ms = settings->retry_min_ms;
 	memcpy(&jitter, delivery->procedure.id.bytes + owed->attempt % 12,
 	       sizeof(jitter));
-	return delay_ms / 2 + jitter % (delay_ms / 2 + 1);
+	return least_ms + jitter % (most_ms - least_ms + 1);
 }
 
 static void retry_later(struct delivery *delivery, struct owed *owed,
 			uint64_t at_least_ms)
 {
+	uint32_t most_ms = delivery->module->settings->retry_max_ms;
 	uint64_t delay_ms = backoff_ms(delivery, owed);
 
 	owed->state = OWED_WAITING;
@@ -164,8 +186,15 @@ static void retry_later(struct delivery *delivery, struct owed *owed,
 	stat_increment(&delivery->module->deliveries->stats[RETRIES]);
 	if (delay_ms < at_least_ms)
 		delay_ms = at_least_ms;
-	timer_start(timers_of(delivery), &owed->retry, delay_ms, retry_due,
-		    owed);
+	/* Retry-After is a wish; what it asks for may be years. */
+	if (delay_ms > most_ms)
+		delay_ms = most_ms;
+	if (!timer_start(timers_of(delivery), &owed->retry, delay_ms, retry_due,
+			 owed))
+		return;
+	/* Out of memory: the rescan finds it without one. */
+	owed->state = OWED_NOTHING;
+	delivery->module->deliveries->skipped = true;
 }
 
 static bool is_confirmable(const struct delivery *delivery)
@@ -221,24 +250,25 @@ static enum event_kind answered_event(const struct owed *owed)
 	return kinds[owed->kind];
 }
 
-static void answered(struct migration_module *module, handle_t handle,
-		     unsigned slot, const struct sip_answer *answer)
+static void answered(void *arg, handle_t handle,
+		     const struct sip_answer *answer)
 {
-	struct delivery *delivery =
-	    handle_get(module->deliveries->handles, handle);
-	struct owed *owed;
+	struct migration_module *module = arg;
+	struct owed *owed = handle_remove(module->deliveries->sends, handle);
+	struct delivery *delivery;
+	bool by_client;
 	char id[UUID_TEXT_SIZE];
 
-	if (!delivery || delivery->owed[slot].state != OWED_SENT)
+	if (!owed)
 		return;
-	owed = &delivery->owed[slot];
+	delivery = owed->delivery;
+	by_client = owed == &delivery->owed[TO_CLIENT];
 	stat_increment(&module->deliveries->stats[ANSWERED]);
 	log_debug("migration", "msg=\"answered\" by=%s status=%d procedure=%s",
-		  slot == TO_CLIENT ? "client"
-				    : delivery->procedure.peer_system,
+		  by_client ? "client" : delivery->procedure.peer_system,
 		  answer->status, uuid_to_text(&delivery->procedure.id, id));
 	if (!is_end(delivery, owed, answer->status)) {
-		if (answer->status != SIP_NO_ANSWER && slot == TO_SERVER)
+		if (answer->status != SIP_NO_ANSWER && !by_client)
 			warn_unconfirmed(delivery, answer->status);
 		retry_later(delivery, owed,
 			    answer->retry_after_s * UINT64_C(1000));
@@ -247,18 +277,6 @@ static void answered(struct migration_module *module, handle_t handle,
 	owed->state = OWED_STORING;
 	if (tell_store(delivery, answered_event(owed), answer->status))
 		retry_later(delivery, owed, STORE_RETRY_MS);
-}
-
-static void answered_by_server(void *arg, handle_t handle,
-			       const struct sip_answer *answer)
-{
-	answered(arg, handle, TO_SERVER, answer);
-}
-
-static void answered_by_client(void *arg, handle_t handle,
-			       const struct sip_answer *answer)
-{
-	answered(arg, handle, TO_CLIENT, answer);
 }
 
 /* After a restart: only to be decided, for no request may live longer. */
@@ -272,27 +290,39 @@ static bool is_too_late(const struct delivery *delivery,
 	       procedure->deadline_us <= clock_utc_us();
 }
 
-static void attempt(struct delivery *delivery, struct owed *owed)
+static int send_message(struct delivery *delivery, struct owed *owed)
 {
 	struct migration_module *module = delivery->module;
-	bool to_client = owed == &delivery->owed[TO_CLIENT];
 	const struct message message = {
 		.kind = owed->kind,
 		.service = delivery->service,
 		.procedure = &delivery->procedure,
 		.cause = owed->cause,
 	};
+	int err = handle_add(module->deliveries->sends, owed, &owed->send);
+
+	if (err)
+		return err;
+	err =
+	    message_send(module, &message, owed->attempt, answered, owed->send);
+	if (err)
+		handle_remove(module->deliveries->sends, owed->send);
+	return err;
+}
+
+static void attempt(struct delivery *delivery, struct owed *owed)
+{
 	int err;
 
+	/* What an older message is answered from now on is no news. */
+	owed_quiet(owed);
 	if (is_too_late(delivery, owed)) {
 		owed->state = OWED_WAITING; /* the deadline ends it */
 		return;
 	}
-	stat_increment(&module->deliveries->stats[ATTEMPTS]);
+	stat_increment(&delivery->module->deliveries->stats[ATTEMPTS]);
 	owed->state = OWED_SENT;
-	err = message_send(module, &message, owed->attempt,
-			   to_client ? answered_by_client : answered_by_server,
-			   delivery->handle);
+	err = send_message(delivery, owed);
 	if (err == ENXIO) { /* whom nobody knows any more is owed nothing */
 		owed->state = OWED_STORING;
 		err = tell_store(delivery, answered_event(owed), 0);
@@ -374,7 +404,7 @@ static void update_slot(struct delivery *delivery, unsigned slot,
 	bool was_owed = owed->state != OWED_NOTHING;
 
 	if (!owes(delivery, slot, &owed->kind)) {
-		timer_stop(timers_of(delivery), &owed->retry);
+		owed_quiet(owed);
 		owed->state = OWED_NOTHING;
 		owed->attempt = 0;
 		return;
@@ -382,7 +412,6 @@ static void update_slot(struct delivery *delivery, unsigned slot,
 	owed->cause = procedure_answer_cause(record, &delivery->procedure);
 	if (was_owed && !(slot == TO_CLIENT && client_moved))
 		return;
-	timer_stop(timers_of(delivery), &owed->retry);
 	owed->attempt = 0;
 	attempt(delivery, owed);
 }
@@ -451,7 +480,8 @@ static void update_one(struct migration_module *module,
 	client_moved =
 	    strcmp(delivery->procedure.client_uri, procedure->client_uri) != 0;
 	delivery->procedure = *procedure;
-	if (timing_changed)
+	/* Not running: there was no memory for it. */
+	if (timing_changed || !timer_is_running(&delivery->deadline))
 		watch_deadline(delivery);
 	for (unsigned slot = 0; slot < OWED_END; slot++)
 		update_slot(delivery, slot, record, client_moved);
@@ -498,6 +528,15 @@ static void stored(void *arg, handle_t handle, int error,
 
 /* ------------------------------------------------------------- the list */
 
+static bool is_worth_a_scan(struct delivery_list *list, uint32_t max)
+{
+	unsigned count = HASH_COUNT(list->deliveries);
+
+	if (!list->skipped || count >= max)
+		return false;
+	return count <= max / 2 || ++list->passed >= RESCANS_PASSED;
+}
+
 static void rescan(void *arg)
 {
 	struct migration_module *module = arg;
@@ -505,10 +544,10 @@ static void rescan(void *arg)
 
 	timer_start(module->core->timers, &list->rescan, RESCAN_MS, rescan,
 		    module);
-	if (!list->skipped ||
-	    HASH_COUNT(list->deliveries) > module->settings->deliveries_max / 2)
+	if (!is_worth_a_scan(list, module->settings->deliveries_max))
 		return;
 	list->skipped = false;
+	list->passed = 0;
 	store_scan_live(module->core->store);
 }
 
@@ -559,15 +598,19 @@ int delivery_list_create(struct migration_module *module)
 		.help = "Answers and deadlines that no longer fit the state",
 	};
 	if (handle_table_create(&list->handles,
-				module->settings->deliveries_max)) {
+				module->settings->deliveries_max) ||
+	    handle_table_create(&list->sends,
+				module->settings->deliveries_max * OWED_END) ||
+	    timer_start(module->core->timers, &list->rescan, RESCAN_MS, rescan,
+			module)) {
+		handle_table_destroy(list->sends);
+		handle_table_destroy(list->handles);
 		free(list);
 		return ENOMEM;
 	}
 	for (size_t i = 0; i < STATS_END; i++)
 		stats_add(module->core->stats, &list->stats[i]);
 	module->deliveries = list;
-	timer_start(module->core->timers, &list->rescan, RESCAN_MS, rescan,
-		    module);
 	return 0;
 }
 
@@ -581,6 +624,7 @@ void delivery_list_destroy(struct migration_module *module)
 	HASH_ITER(hh, list->deliveries, delivery, next)
 	delivery_free(delivery);
 	timer_stop(module->core->timers, &list->rescan);
+	handle_table_destroy(list->sends);
 	handle_table_destroy(list->handles);
 	for (size_t i = 0; i < STATS_END; i++)
 		stats_remove(module->core->stats, &list->stats[i]);

@@ -195,22 +195,25 @@ void event_init(const struct migration_module *module, struct event *event,
 
 /*
  * A client that names no procedure gets an ID that is the same for each copy of
- * its request, at every node, and that nobody else can guess.
+ * its request, at every node, and that nobody else can guess. Call-ID and tag
+ * may be of any length: each has a step of its own.
  */
 static void derive_procedure_id(const struct migration_module *module,
 				const struct mcinfo *info,
 				const struct sip_inbound *message,
 				struct event *event)
 {
-	char name[2048];
-	int n = snprintf(name, sizeof(name), "%d %d %s %s %s %s %u",
-			 info->service, info->verb, info->partner_id_canonical,
-			 info->primary_id_canonical, message->call_id,
-			 message->from_tag, message->cseq);
-	size_t bytes = (size_t)n < sizeof(name) ? (size_t)n : sizeof(name) - 1;
+	char name[2 * MCID_SIZE + 64];
+	struct uuid call, dialog;
+	int n = snprintf(name, sizeof(name), "%d %d %s %s %u", info->service,
+			 info->verb, info->partner_id_canonical,
+			 info->primary_id_canonical, message->cseq);
 
-	uuid_derive(store_derivation_key(module->core->store), name, bytes,
-		    &event->procedure_id);
+	uuid_derive(store_derivation_key(module->core->store), message->call_id,
+		    strlen(message->call_id), &call);
+	uuid_derive(&call, message->from_tag, strlen(message->from_tag),
+		    &dialog);
+	uuid_derive(&dialog, name, (size_t)n, &event->procedure_id);
 	event->derived_id = true;
 }
 

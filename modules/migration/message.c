@@ -12,26 +12,32 @@
 #define IDENTITY_SIZE (SYSTEM_URI_SIZE + 2)
 
 /*
- * Attempts go through the servers in turn, by priority; among those of the
- * first priority the procedure ID picks where to begin, by weight.
+ * Attempts go through the servers in turn, by priority: all of the first one
+ * before any other. Among those of the first priority the procedure ID picks
+ * where to begin, by weight.
  */
 static const char *next_hop_of(const struct directory_system *system,
 			       const struct uuid *procedure_id,
 			       unsigned attempt)
 {
-	unsigned total = 0, pick;
-	size_t first = 0, group = 0;
+	uint64_t total = 0;
+	uint32_t number;
+	uint64_t pick;
+	size_t first = 0, group = 0, turn;
 
 	if (!system->server_count)
 		return NULL;
 	while (group < system->server_count &&
 	       system->servers[group].priority == system->servers[0].priority)
 		total += system->servers[group++].weight;
-	memcpy(&pick, procedure_id->bytes, sizeof(pick));
-	pick = total ? pick % total : 0;
+	memcpy(&number, procedure_id->bytes, sizeof(number));
+	pick = total ? number % total : 0;
 	while (first + 1 < group && pick >= system->servers[first].weight)
 		pick -= system->servers[first++].weight;
-	return system->servers[(first + attempt) % system->server_count].uri;
+	turn = attempt % system->server_count;
+	if (turn < group)
+		turn = (first + turn) % group;
+	return system->servers[turn].uri;
 }
 
 /* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
