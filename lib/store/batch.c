@@ -37,6 +37,14 @@ static void load_again(struct store *store, struct work *work)
 	enqueue(&store->to_load, work);
 }
 
+/* What goes against the event is not taken from a cached record, which another
+ * node may have overtaken. */
+static bool must_look_again(const struct work *work)
+{
+	return !work->fresh && (work->transition.unfavourable ||
+				work->transition.result == TRANSITION_REFUSED);
+}
+
 static void apply(struct store *store, struct work *work)
 {
 	struct user_record *record = &work->entry->record;
@@ -45,7 +53,7 @@ static void apply(struct store *store, struct work *work)
 	if (err) {
 		work->entry->loaded = false;
 		finish(store, work, err);
-	} else if (work->transition.unfavourable && !work->fresh) {
+	} else if (must_look_again(work)) {
 		load_again(store, work);
 	} else if (work->transition.result == TRANSITION_APPLIED) {
 		enqueue(&store->to_write, work);
@@ -236,9 +244,49 @@ void store_schedule_flush(struct store *store)
 	loop_work_queue(store->loop, &store->flush_work);
 }
 
+#define WITHIN(value, first, last) \
+	((unsigned)(value) >= (first) && (unsigned)(value) <= (last))
+
+/* Values that this program has not written must not become an index. */
+static bool record_is_sane(const struct user_record *record)
+{
+	for (size_t i = 0; i < record->procedure_count; i++) {
+		const struct procedure *p = &record->procedures[i];
+
+		if (!WITHIN(p->verb, MCINFO_AUTHORIZATION,
+			    MCINFO_DEAUTHORIZATION) ||
+		    !WITHIN(p->state, PROCEDURE_FORWARDING, PROCEDURE_DONE) ||
+		    !WITHIN(p->outcome, OUTCOME_NONE, OUTCOME_FAILURE) ||
+		    !WITHIN(p->cause, CAUSE_NONE, CAUSE_END - 1))
+			return false;
+	}
+	for (size_t i = 0; i < record->mapping_count; i++) {
+		if (!WITHIN(record->mappings[i].status, MAPPING_ACTIVE,
+			    MAPPING_ENDED))
+			return false;
+	}
+	return true;
+}
+
+static bool is_loaded(const struct work *work)
+{
+	static struct log_rate rate;
+	const struct user_record *record = &work->entry->record;
+
+	if (work->item.status != STORE_ITEM_DONE)
+		return false;
+	if (record_is_sane(record))
+		return true;
+	log_write_limited(&rate, LOG_ERROR, "store",
+			  "msg=\"a row of this user has a value that mcmig "
+			  "never writes\" user=%s",
+			  record->primary_id);
+	return false;
+}
+
 static void one_loaded(struct store *store, struct work *work)
 {
-	if (work->item.status != STORE_ITEM_DONE) {
+	if (!is_loaded(work)) {
 		finish(store, work, EIO);
 		return;
 	}

@@ -36,6 +36,7 @@ static struct {
 	unsigned loads, writes, abandoned, scans, purges, directories;
 	unsigned last_after_service;
 	bool permitted; /* what a load provisions */
+	bool insane;	/* ... with a procedure of no known state */
 	uint64_t version;
 } fake;
 
@@ -187,6 +188,12 @@ static void answer_load(int error)
 		*record_add_profile(record) = 0;
 		strcpy(permission->partner_system,
 		       fake.permitted ? "*" : "elsewhere");
+		if (fake.insane) {
+			struct procedure *row = record_add_procedure(record);
+
+			row->verb = MCINFO_AUTHORIZATION;
+			row->state = (enum procedure_state)77;
+		}
 		fake.loading[i]->status = STORE_ITEM_DONE;
 	}
 	fake.loading_count = 0;
@@ -463,6 +470,81 @@ static void test_live_users_are_shown_page_by_page(void)
 	CU_ASSERT_EQUAL(fake.scans, 3);
 }
 
+static void test_a_user_that_cannot_be_shown_is_looked_at_later(void)
+{
+	struct store_live_user user = { .service = MC_SERVICE_MCPTT,
+					.role = ROLE_PRIMARY,
+					.primary_id = "sip:u@a" };
+
+	shown = 0;
+	fake.insane = true;
+	store_set_live_handler(store, show, NULL);
+	store_scan_live(store);
+	store_live_found(store, &user, 1, 0);
+	store_flush(store);
+	answer_load(0);
+	store_flush(store);
+	CU_ASSERT_EQUAL(shown, 0);
+	/* Not at once, or it would be for ever at full speed. */
+	CU_ASSERT_EQUAL(fake.scans, 2);
+	fake.insane = false;
+	fake_ms += 1000;
+	timers_run(timers);
+	CU_ASSERT_EQUAL(fake.scans, 3);
+	store_live_found(store, &user, 1, 0);
+	store_flush(store);
+	answer_load(0);
+	store_flush(store);
+	CU_ASSERT_EQUAL(shown, 1);
+}
+
+static void test_a_search_that_fails_is_repeated(void)
+{
+	store_scan_live(store);
+	store_live_found(store, NULL, 0, EIO);
+	CU_ASSERT_EQUAL(fake.scans, 2);
+	fake_ms += 1000;
+	timers_run(timers);
+	CU_ASSERT_EQUAL(fake.scans, 3);
+	/* While the store is away nobody asks: store_up() will. */
+	store_live_found(store, NULL, 0, EIO);
+	store_down(store, "test");
+	fake_ms += 1000;
+	timers_run(timers);
+	CU_ASSERT_EQUAL(fake.scans, 3);
+}
+
+static void test_an_unknown_value_in_a_row_is_an_error(void)
+{
+	fake.insane = true;
+	ask(1, 1);
+	store_flush(store);
+	answer_load(0);
+	CU_ASSERT_EQUAL(last.calls, 1);
+	CU_ASSERT_EQUAL(last.error, EIO);
+	CU_ASSERT_EQUAL(fake.writes, 0);
+}
+
+static void test_an_event_is_never_refused_from_the_cache(void)
+{
+	struct event event = request_of(1, 1);
+
+	ask(1, 1);
+	store_flush(store);
+	answer_load(0);
+	answer_write(0, STORE_ITEM_DONE);
+	/* Of a procedure that another node has accepted meanwhile. */
+	event.kind = EVENT_RESPONSE_ANSWERED;
+	event.status = 200;
+	CU_ASSERT_EQUAL(store_transition(store, &event, done, NULL, 2), 0);
+	store_flush(store);
+	CU_ASSERT_EQUAL(fake.loads, 2);
+	CU_ASSERT_EQUAL(last.calls, 1);
+	answer_load(0);
+	CU_ASSERT_EQUAL(last.calls, 2);
+	CU_ASSERT_EQUAL(last.result, TRANSITION_REFUSED);
+}
+
 static CU_TestInfo store_tests[] = {
 	{ "what waits leaves as one batch",
 	  test_what_waits_leaves_as_one_batch },
@@ -480,6 +562,14 @@ static CU_TestInfo store_tests[] = {
 	{ "the cache is bounded", test_cache_is_bounded },
 	{ "live users are shown page by page",
 	  test_live_users_are_shown_page_by_page },
+	{ "a user that cannot be shown is looked at later",
+	  test_a_user_that_cannot_be_shown_is_looked_at_later },
+	{ "a search that fails is repeated",
+	  test_a_search_that_fails_is_repeated },
+	{ "an unknown value in a row is an error",
+	  test_an_unknown_value_in_a_row_is_an_error },
+	{ "an event is never refused from the cache",
+	  test_an_event_is_never_refused_from_the_cache },
 	CU_TEST_INFO_NULL,
 };
 
