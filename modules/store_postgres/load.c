@@ -64,6 +64,19 @@ static const struct statement load_mappings = {
 	"i.item, a.partner_id IS NOT NULL, a.primary_id IS NOT NULL, " \
 	"a.valid_from, a.valid_until "
 
+/*
+ * Within what we count in; -infinity and infinity are good timestamps, and to
+ * cast them fails. Of valid_until, infinity is none, and before 1970 is over.
+ */
+#define MICROSECONDS(time) "(extract(epoch FROM " time ") * 1000000)::int8 "
+#define VALID_FROM                                             \
+	MICROSECONDS("least(greatest(valid_from, timestamptz " \
+		     "'epoch'), timestamptz '9999-12-31')")
+#define VALID_UNTIL                                              \
+	"CASE WHEN valid_until < 'infinity' THEN " MICROSECONDS( \
+	    "least(greatest(valid_until, timestamptz 'epoch' + " \
+	    "interval '1 microsecond'), timestamptz '9999-12-31')") "END "
+
 /* Three index searches: an exact user, a named guest of any user, any pair. */
 static const struct statement load_admissions = {
 	"load_admissions",
@@ -71,10 +84,8 @@ static const struct statement load_admissions = {
 	"unnest($1::text[], $2::text[], $3::text[], $4::int8[]) "
 	"AS i(primary_system, primary_id, partner_id, item)), "
 	"a AS NOT MATERIALIZED (SELECT primary_system, primary_id, "
-	"partner_id, "
-	"(extract(epoch FROM valid_from) * 1000000)::int8 AS valid_from, "
-	"(extract(epoch FROM valid_until) * 1000000)::int8 AS valid_until "
-	"FROM admission) "
+	"partner_id, " VALID_FROM "AS valid_from, " VALID_UNTIL
+	"AS valid_until FROM admission) "
 	"SELECT " ADMISSION_COLUMNS
 	"FROM i JOIN a USING (primary_system, primary_id) "
 	"WHERE a.partner_id IS NULL OR a.partner_id = i.partner_id "

@@ -37,6 +37,9 @@ static const char admissions_sql[] =
     "'1999-12-31T23:59:59Z'), "
     "('a.example', NULL, 'sip:visitor1@b.example', "
     "'2096-01-01T00:00:00Z', NULL), "
+    /* begun and over before time began */
+    "('a.example', 'sip:alice@a.example', 'sip:visitor1@b.example', "
+    "'1900-01-01T00:00:00Z', '1960-01-01T00:00:00Z'), "
     /* that do not */
     "('b.example', 'sip:alice@a.example', 'sip:visitor1@b.example', "
     "NULL, NULL), "
@@ -71,6 +74,7 @@ void test_admissions(void)
 		  1769862896 * SECOND_US },
 		{ false, true, 0, 946684799 * SECOND_US },
 		{ true, false, 3976214400 * SECOND_US, 0 },
+		{ true, true, 0, 1 },
 	};
 	struct user_record record;
 	struct store *store;
@@ -82,8 +86,8 @@ void test_admissions(void)
 	record_init(&record, MC_SERVICE_MCPTT, ROLE_PARTNER, PRIMARY_ID);
 	CU_ASSERT_EQUAL(
 	    fixture_load_one(store, &record, NULL, PARTNER_ID, SYSTEM_A), 0);
-	CU_ASSERT_EQUAL(record.admission_count, 4);
-	for (size_t i = 0; i < 4; i++)
+	CU_ASSERT_EQUAL(record.admission_count, 5);
+	for (size_t i = 0; i < 5; i++)
 		CU_ASSERT(has_admission(&record, wanted[i]));
 	record_clear(&record);
 

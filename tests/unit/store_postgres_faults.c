@@ -244,6 +244,41 @@ void test_refused_input(void)
 }
 
 /* We hold alice and wait for bob; somebody holds bob and waits for alice. */
+/* The loader must not stumble over what is a good timestamp. */
+void test_infinite_admissions(void)
+{
+	struct user_record record;
+	struct store *store;
+	unsigned never = 0, for_ever = 0, over = 0;
+
+	fixture_reset();
+	fixture_execute(
+	    "INSERT INTO mc_system (name) VALUES ('z.example');"
+	    "INSERT INTO admission (primary_system, valid_from, valid_until) "
+	    "VALUES ('z.example', '-infinity', 'infinity'), "
+	    "('z.example', 'infinity', NULL), "
+	    "('z.example', NULL, '-infinity'), "
+	    "('z.example', NULL, '290000-01-01')");
+	store = fixture_open("n1", true);
+	record_init(&record, MC_SERVICE_MCPTT, ROLE_PARTNER, "sip:z@z.example");
+	CU_ASSERT_EQUAL(fixture_load_one(store, &record, NULL,
+					 "sip:v@b.example", "z.example"),
+			0);
+	CU_ASSERT_EQUAL(record.admission_count, 4);
+	for (size_t i = 0; i < record.admission_count; i++) {
+		const struct admission *row = &record.admissions[i];
+
+		never += row->valid_from_us > 4102444800000000;
+		for_ever += !row->valid_from_us && !row->valid_until_us;
+		over += row->valid_until_us == 1;
+	}
+	CU_ASSERT_EQUAL(never, 1);
+	CU_ASSERT_EQUAL(for_ever, 1);
+	CU_ASSERT_EQUAL(over, 1);
+	record_clear(&record);
+	fixture_close(store);
+}
+
 void test_deadlock(void)
 {
 	struct user_record records[2];

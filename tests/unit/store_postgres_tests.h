@@ -26,6 +26,7 @@ void test_killed_postmaster(void);
 void test_immediate_shutdown(void);
 void test_abandoned_batch(void);
 void test_refused_input(void);
+void test_infinite_admissions(void);
 void test_deadlock(void);
 void test_overlapping_writers(void);
 void test_unreplicated_commit(void);

@@ -81,6 +81,7 @@ static CU_TestInfo fault_tests[] = {
 	{ "immediate shutdown while writing", test_immediate_shutdown },
 	{ "a batch that hangs is given up", test_abandoned_batch },
 	{ "an input that SQL refuses fails alone", test_refused_input },
+	{ "an admission from or until infinity", test_infinite_admissions },
 	{ "a deadlock is survived", test_deadlock },
 	{ "two writers of the same users", test_overlapping_writers },
 	{ "a commit that is not replicated is no success",
