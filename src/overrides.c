@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two functions of libc that Sofia-SIP calls, exported by the program so that
+ * Three functions of libc that Sofia-SIP calls, exported by the program so that
  * the library finds ours first (src/exports.list). Each does what libc's does,
  * after a change that Sofia has no setting for.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "loop/loop.h"
 
 /*
@@ -19,14 +24,22 @@
  */
 #define TCP_RECEIVE_BYTES (16 * 1024)
 
+/* Kept from those who connect to us, for the store and our own connections:
+ * so many descriptors, or a quarter of all. */
+#define DESCRIPTORS_KEPT_MAX 256
+
+static int spare_descriptor = -1;
+
 MCMIG_API int getaddrinfo(const char *node, const char *service,
 			  const struct addrinfo *hints,
 			  struct addrinfo **result);
 MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
+MCMIG_API int accept(int fd, struct sockaddr *address, socklen_t *bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
 typedef int bind_f(int, const struct sockaddr *, socklen_t);
+typedef int accept_f(int, struct sockaddr *, socklen_t *);
 
 /*
  * A name in a Via (";maddr=name") would have the loop wait for a resolver,
@@ -72,8 +85,75 @@ int bind(int fd, const struct sockaddr *address, socklen_t bytes)
 	/* A socket that keeps its default still works, slower. */
 	if (address && loop_is_current_thread() &&
 	    (address->sa_family == AF_INET || address->sa_family == AF_INET6) &&
-	    socket_type(fd) == SOCK_STREAM)
+	    socket_type(fd) == SOCK_STREAM) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes,
 			   sizeof(receive_bytes));
+		if (spare_descriptor < 0)
+			spare_descriptor =
+			    open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
 	return real(fd, address, bytes);
+}
+
+/* The kernel gives the lowest free number: it tells how many are in use. */
+static int first_kept_descriptor(void)
+{
+	struct rlimit limit;
+	rlim_t kept;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	kept = limit.rlim_cur / 4;
+	if (kept > DESCRIPTORS_KEPT_MAX)
+		kept = DESCRIPTORS_KEPT_MAX;
+	return (int)(limit.rlim_cur - kept);
+}
+
+static void log_turned_away(void)
+{
+	static struct log_rate rate;
+
+	log_write_limited(&rate, LOG_WARNING, "sip",
+			  "msg=\"connection turned away: too many open files: "
+			  "raise their limit (LimitNOFILE)\"");
+}
+
+/* With no descriptor left, the spare one's place is used. */
+static void turn_away(accept_f *real, int fd, int accepted)
+{
+	if (accepted < 0) {
+		close(spare_descriptor);
+		accepted = real(fd, NULL, NULL);
+		if (accepted >= 0)
+			close(accepted);
+		spare_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	} else {
+		close(accepted);
+	}
+	log_turned_away();
+}
+
+/*
+ * Sofia leaves a connection that there is no descriptor for in the queue, and
+ * is woken by it without end: we take it and close it.
+ */
+int accept(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+	static accept_f *real;
+	int accepted;
+
+	if (!real)
+		real = (accept_f *)dlsym(RTLD_NEXT, "accept");
+	if (!real) {
+		errno = ENOSYS;
+		return -1;
+	}
+	accepted = real(fd, address, bytes);
+	if (!loop_is_current_thread() ||
+	    (accepted >= 0 && accepted < first_kept_descriptor()) ||
+	    (accepted < 0 && errno != EMFILE && errno != ENFILE))
+		return accepted;
+	turn_away(real, fd, accepted);
+	errno = 0; /* Sofia has nothing to report */
+	return -1;
 }

@@ -11,6 +11,7 @@
 #include <sofia-sip/sip.h>
 #include <sofia-sip/tport.h>
 
+#include "base/timer.h"
 #include "sip/counters.h"
 #include "sip/server_transaction.h"
 #include "sip/siphash.h"
@@ -25,6 +26,8 @@ struct timers;
 /* RFC 3261 table 4: T2 is 8 times T1, transactions live 64 times T1. */
 #define T2_IN_T1 8
 #define LIFETIME_IN_T1 64
+/* A connection without traffic is closed: 128 s. */
+#define IDLE_IN_T1 256
 
 struct listener {
 	enum sip_transport transport;
@@ -56,6 +59,7 @@ struct sip_stack {
 	struct siphash_key fingerprint_key, tag_key;
 
 	struct client_transactions *client;
+	struct timer silent;
 };
 
 /* --- transport.c --------------------------------------------------------- */
@@ -68,6 +72,11 @@ const struct listener *transport_find(const struct sip_stack *stack,
 				      enum sip_transport transport, int family);
 /* A numeric address as text without brackets. */
 void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
+
+/* --- silent.c ------------------------------------------------------------ */
+
+/* Looks from now on, until the timer is stopped. */
+int silent_start(struct sip_stack *stack);
 
 /* --- parser.c ------------------------------------------------------------ */
 

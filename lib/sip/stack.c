@@ -15,9 +15,10 @@
 
 /*
  * Sofia compares it with what it can read from a connection, not with one
- * message: less closes connections with many requests in them.
+ * message: less than mcmigd's receive buffer (src/overrides.c) and a message closes
+ * connections with many requests in them.
  */
-#define AGENT_BYTES_MAX (2 * 1024 * 1024)
+#define AGENT_BYTES_MAX (256 * 1024)
 
 /* Requests, and the answers that belong to no transaction of Sofia's: all. */
 static int receive(nta_agent_magic_t *magic, nta_agent_t *agent, msg_t *msg,
@@ -110,6 +111,8 @@ static int fill(struct sip_stack *stack, const struct sip_stack_config *config)
 		err = create_agent(stack);
 	if (!err)
 		err = listen_all(stack, config);
+	if (!err)
+		err = silent_start(stack);
 	return err;
 }
 
@@ -145,6 +148,7 @@ void sip_stack_destroy(struct sip_stack *stack)
 {
 	if (!stack)
 		return;
+	timer_stop(stack->timers, &stack->silent);
 	server_destroy(stack);
 	client_destroy(stack);
 	if (stack->agent)

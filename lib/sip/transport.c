@@ -166,6 +166,10 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 		stack->agent, (const url_string_t *)url,
 		TPTAG_QUEUESIZE(QUEUE_SIZE), TPTAG_UDP_RMEM(UDP_BUFFER_BYTES),
 		TPTAG_UDP_WMEM(UDP_BUFFER_BYTES),
+		/* What is not whole by then never will be; also a connection
+		 * that Sofia reads no more, after something damaged. */
+		TPTAG_TIMEOUT(LIFETIME_IN_T1 * stack->t1_ms),
+		TPTAG_IDLE(IDLE_IN_T1 * stack->t1_ms),
 		/* A peer's closing too is told to who waits. */
 		TPTAG_SDWN_ERROR(1),
 		/* Sofia's STUN server answers and logs without bound. */
