@@ -494,6 +494,42 @@ void delivery_update(struct migration_module *module,
 		update_one(module, record, &record->procedures[i]);
 }
 
+void delivery_hurry(struct migration_module *module,
+		    const struct user_record *record,
+		    const struct procedure *procedure)
+{
+	char key[KEY_SIZE];
+	size_t key_bytes =
+	    make_key(key, procedure, record->service, record->primary_id);
+	struct delivery *delivery = find(module->deliveries, key, key_bytes);
+	struct owed *owed;
+
+	if (!delivery)
+		return;
+	owed =
+	    &delivery
+		 ->owed[record->role == ROLE_PARTNER ? TO_CLIENT : TO_SERVER];
+	if (owed->state != OWED_WAITING)
+		return;
+	owed->attempt = 0;
+	attempt(delivery, owed);
+}
+
+static void note_odd_event(const struct delivery *delivery)
+{
+	static struct log_rate rate;
+	const struct procedure *procedure = &delivery->procedure;
+	char id[UUID_TEXT_SIZE];
+
+	stat_increment(&delivery->module->deliveries->stats[ODD_EVENTS]);
+	log_write_limited(&rate, LOG_INFO, "migration",
+			  "msg=\"an answer or a deadline does not fit the "
+			  "state: ignored\" procedure=%s state=\"%s\" peer=%s",
+			  uuid_to_text(&procedure->id, id),
+			  procedure_state_name(procedure->state),
+			  procedure->peer_system);
+}
+
 /* The store has heard an answer or a deadline. */
 static void stored(void *arg, handle_t handle, int error,
 		   const struct transition *transition,
@@ -508,7 +544,7 @@ static void stored(void *arg, handle_t handle, int error,
 	if (!delivery)
 		return;
 	if (!error && transition->result == TRANSITION_REFUSED)
-		stat_increment(&module->deliveries->stats[ODD_EVENTS]);
+		note_odd_event(delivery);
 	/* Not in the record: done meanwhile, by a commit whose outcome was
 	 * unknown. */
 	if (!error && !record_find_procedure(record, &delivery->procedure.id,

@@ -274,6 +274,16 @@ static void log_remark(const struct event *event, const char *remark)
 			  event->primary_id, event->peer_system);
 }
 
+static void hurry(struct migration_module *module, const struct event *event,
+		  const struct user_record *record)
+{
+	const struct procedure *procedure = record_find_procedure(
+	    record, &event->procedure_id, event->partner_id, event->sequence);
+
+	if (procedure && event->kind != EVENT_RESPONSE)
+		delivery_hurry(module, record, procedure);
+}
+
 static void stored(void *arg, handle_t handle, int error,
 		   const struct transition *transition,
 		   const struct user_record *record)
@@ -292,6 +302,8 @@ static void stored(void *arg, handle_t handle, int error,
 	if (transition->remark)
 		log_remark(&inbound->event, transition->remark);
 	delivery_update(module, record);
+	if (transition->result == TRANSITION_ALREADY_APPLIED)
+		hurry(module, &inbound->event, record);
 out:
 	free(inbound);
 }

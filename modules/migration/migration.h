@@ -61,6 +61,10 @@ void delivery_list_destroy(struct migration_module *module);
 /* After each transition and for each live user: send what is owed now. */
 void delivery_update(struct migration_module *module,
 		     const struct user_record *record);
+/* Whoever asks again is there now: a response that waits goes out at once. */
+void delivery_hurry(struct migration_module *module,
+		    const struct user_record *record,
+		    const struct procedure *procedure);
 /* Messages that wait for their answer, or their answer for the store. */
 size_t delivery_in_flight(const struct migration_module *module);
 

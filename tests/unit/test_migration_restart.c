@@ -271,6 +271,28 @@ static void test_the_old_addresses_answer_is_not_the_new_ones(void)
 	CU_ASSERT_EQUAL(server_procedure(ALICE, 1)->state, PROCEDURE_DONE);
 }
 
+/* No back-off counts for one who is there. */
+static void test_whoever_asks_again_hears_at_once(void)
+{
+	client_asks(MCINFO_AUTHORIZATION, 1);
+	CU_ASSERT_EQUAL(primary_answers(0, CAUSE_NONE), 200);
+	client_asks(MCINFO_AUTHORIZATION, 1);
+	CU_ASSERT_EQUAL(server.sent_count, 2); /* one is on its way */
+	server_answer(1, SIP_NO_ANSWER);
+	client_asks(MCINFO_AUTHORIZATION, 1);
+	CU_ASSERT_EQUAL(server.sent_count, 3);
+	CU_ASSERT_TRUE(server_reply_of(server.transaction)->step <
+		       server.sent[2].step);
+	server_answer(2, 200);
+	CU_ASSERT_EQUAL(live_count(), 0);
+	partner_asks(MCINFO_AUTHORIZATION, 2, 77);
+	server_answer(3, 503);
+	partner_asks(MCINFO_AUTHORIZATION, 2, 77);
+	CU_ASSERT_EQUAL(server.sent_count, 5);
+	server_answer(4, 200);
+	CU_ASSERT_TRUE(is_confirmed());
+}
+
 CU_TestInfo restart_tests[] = {
 	{ "restart while forwarding", test_restart_while_forwarding },
 	{ "restart while awaiting", test_restart_while_awaiting },
@@ -290,6 +312,8 @@ CU_TestInfo restart_tests[] = {
 	{ "a timer without memory", test_a_timer_without_memory },
 	{ "the response follows the client",
 	  test_the_response_follows_the_client },
+	{ "whoever asks again hears at once",
+	  test_whoever_asks_again_hears_at_once },
 	{ "the old address's answer is not the new one's",
 	  test_the_old_addresses_answer_is_not_the_new_ones },
 	CU_TEST_INFO_NULL,
