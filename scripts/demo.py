@@ -7,6 +7,7 @@ import json
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -255,14 +256,26 @@ def demonstrate(lab):
     show_tables(lab, pair, procedure)
 
 
+def handle_signals(handler):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def end(number, _):
+    """What was started is stopped all the same: see main."""
+    sys.exit(128 + number)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('.')[0])
     parser.add_argument('--postgres', action='store_true')
     args = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix='mcmig-')
+    # Not in $TMPDIR: sockets need a short path, and the cluster's user a way in.
+    folder = tempfile.mkdtemp(prefix='mcmig-', dir='/tmp')
     store = 'postgres' if args.postgres else 'sqlite'
     lab = lablib.Lab(folder, store=store, users=3,
                      settings={'': {'log_level': 'debug'}})
+    handle_signals(end)
     try:
         lab.start()
         print(f'a.example at {lab.a.server}, b.example at {lab.b.server}, '
@@ -271,6 +284,7 @@ def main():
     except lablib.LabError as error:
         sys.exit(f'quickstart: {error}')
     finally:
+        handle_signals(signal.SIG_IGN)
         lab.stop()
         shutil.rmtree(folder)
     print('All stopped and removed.')

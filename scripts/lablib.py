@@ -52,15 +52,26 @@ def free_port(host):
     raise LabError(f'no free port on {host}')
 
 
-def run(command, **options):
-    """Its standard output; LabError with its standard error if it fails."""
-    options.setdefault('timeout', COMMAND_S)
-    done = subprocess.run([str(word) for word in command], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          check=False, **options)
-    if done.returncode:
-        raise LabError(f'{command[0]}: exit {done.returncode}\n{done.stderr}')
-    return done.stdout
+def run(command, text_in=None, timeout=COMMAND_S, **options):
+    """Its standard output; LabError with its standard error if it fails.
+
+    ^C is not for it, and waits for it: what it starts is there to be stopped.
+    """
+    with subprocess.Popen([str(word) for word in command], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, start_new_session=True,
+                          **options) as process:
+        try:
+            output, error = process.communicate(text_in, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        except BaseException:
+            process.wait(timeout)
+            raise
+    if process.returncode:
+        raise LabError(f'{command[0]}: exit {process.returncode}\n{error}')
+    return output
 
 
 class SqliteStore:
@@ -124,7 +135,7 @@ class PostgresStore:
     def _psql(self, sql, conninfo=None):
         return run(['psql', '-X', '-q', '-A', '-t', '-F', '\t',
                     '-v', 'ON_ERROR_STOP=1', '-d', conninfo or str(self)],
-                   input=sql, timeout=SQL_S,
+                   text_in=sql, timeout=SQL_S,
                    env={**os.environ, 'PGOPTIONS': '-c search_path=mcmig'})
 
     def execute(self, sql):
@@ -150,7 +161,9 @@ class Cluster:
         self.conninfo = (self.folder / 'conninfo').read_text().strip()
 
     def stop(self, *options):
-        run([self.script, 'stop', self.folder, *options], timeout=60)
+        """Also what a start that failed has left."""
+        if (self.folder / 'data').exists():
+            run([self.script, 'stop', self.folder, *options], timeout=60)
 
 
 def pid_is_of(pid, conf):
@@ -414,9 +427,8 @@ class Lab:
     def stop(self):
         for system in self.systems:
             system.stop()
-        if self.own_cluster and self.cluster.conninfo:
+        if self.own_cluster:
             self.cluster.stop()
-            self.cluster.conninfo = None
 
     def write_env(self):
         variables = {}
