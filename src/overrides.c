@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Three functions of libc that Sofia-SIP calls, exported by the program so that
- * the library finds ours first (src/exports.list). Each does what libc's does,
- * after a change that Sofia has no setting for.
+ * Functions that Sofia-SIP calls, three of libc and one of its own, exported by
+ * the program so that the library finds ours first (src/exports.list). Each does
+ * what the original does, after a change that Sofia has no setting for.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,9 +10,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <sofia-sip/msg_buffer.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_parser.h>
 
 #include "base/log.h"
 #include "loop/loop.h"
@@ -28,17 +34,22 @@
  * so many descriptors, or a quarter of all. */
 #define DESCRIPTORS_KEPT_MAX 256
 
+/* Sofia walks a list for each header: 64 kB of "a:" cost it a second. */
+#define HEADER_LINES_MAX 256
+
 static int spare_descriptor = -1;
 
 MCMIG_API int getaddrinfo(const char *node, const char *service,
 			  const struct addrinfo *hints,
 			  struct addrinfo **result);
 MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
+MCMIG_API int msg_extract(msg_t *msg);
 MCMIG_API int accept(int fd, struct sockaddr *address, socklen_t *bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
 typedef int bind_f(int, const struct sockaddr *, socklen_t);
+typedef int msg_extract_f(msg_t *);
 typedef int accept_f(int, struct sockaddr *, socklen_t *);
 
 /*
@@ -155,5 +166,56 @@ int accept(int fd, struct sockaddr *address, socklen_t *bytes)
 		return accepted;
 	turn_away(real, fd, accepted);
 	errno = 0; /* Sofia has nothing to report */
+	return -1;
+}
+
+/* Up to the empty line; Sofia takes a lone CR or LF for a line's end as well. */
+static uintptr_t count_lines(const char *data, size_t bytes, bool at_start)
+{
+	uintptr_t lines = 0;
+	size_t i = 0;
+
+	while (at_start && i < bytes && (data[i] == '\r' || data[i] == '\n'))
+		i++;
+	for (bool is_empty = !at_start; i < bytes; i++) {
+		if (data[i] != '\r' && data[i] != '\n') {
+			is_empty = false;
+			continue;
+		}
+		if (is_empty)
+			break;
+		lines++;
+		is_empty = true;
+		if (data[i] == '\r' && i + 1 < bytes && data[i + 1] == '\n')
+			i++;
+	}
+	return lines;
+}
+
+/* Counted in the message itself: a stream brings it in pieces. */
+static bool has_too_many_lines(msg_t *msg)
+{
+	sip_t *sip = sip_object(msg);
+	const char *data = msg_buf_committed_data(msg);
+	uintptr_t lines;
+
+	if (!sip || !data || sip->sip_flags & MSG_FLG_BODY)
+		return false;
+	lines = (uintptr_t)sip->sip_user +
+		count_lines(data, msg_buf_committed(msg),
+			    !(sip->sip_flags & MSG_FLG_HEADERS));
+	sip->sip_user = (void *)lines;
+	return lines > HEADER_LINES_MAX;
+}
+
+int msg_extract(msg_t *msg)
+{
+	static msg_extract_f *real;
+
+	if (!real)
+		real = (msg_extract_f *)dlsym(RTLD_NEXT, "msg_extract");
+	if (real && !has_too_many_lines(msg))
+		return real(msg);
+	msg_mark_as_complete(msg, MSG_FLG_ERROR);
 	return -1;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sip_fixture.h"
@@ -313,6 +314,63 @@ static void test_stun_is_not_served(void)
 	fixture_stop();
 }
 
+/* `count` short lines in a request over UDP, and then a good one. */
+static clock_t cpu_of_lines(const char *line, unsigned count)
+{
+	struct request request = { .method = "OPTIONS", .branch = "many" };
+	struct request probe = { .method = "OPTIONS", .branch = "alive" };
+	char *lines = calloc(count + 1, strlen(line));
+	clock_t before = clock();
+	uint16_t port;
+	int fd = peer_connect(UDP4, &port);
+
+	for (unsigned i = 0; i < count; i++)
+		memcpy(lines + i * strlen(line), line, strlen(line));
+	request.port = probe.port = port;
+	request.lines = lines;
+	peer_send(fd, request_text(&request));
+	free(lines);
+	peer_send(fd, request_text(&probe));
+	CU_ASSERT(is(header_of(peer_receive(fd), "CSeq"), "1 OPTIONS"));
+	close(fd);
+	return clock() - before;
+}
+
+/* Each costs Sofia a walk through all before it. */
+static void test_many_headers_cost_little(void)
+{
+	fixture_start(NULL);
+	CU_ASSERT(cpu_of_lines("a:\r\n", 15000) < CLOCKS_PER_SEC / 20);
+	CU_ASSERT(cpu_of_lines("a:\r", 20000) < CLOCKS_PER_SEC / 20);
+	CU_ASSERT(cpu_of_lines("t:a\r\n", 12000) < CLOCKS_PER_SEC / 20);
+	CU_ASSERT(cpu_of_lines("\001\r\n", 18000) < CLOCKS_PER_SEC / 20);
+	CU_ASSERT(cpu_of_lines("a:\r\n", 200) < CLOCKS_PER_SEC / 20);
+	fixture_stop();
+}
+
+/* The same bound when they come one by one. */
+static void test_many_headers_on_a_stream(void)
+{
+	struct request probe = { .method = "OPTIONS", .branch = "alive" };
+	uint16_t port;
+	int fd;
+
+	fixture_start(NULL);
+	fd = peer_connect(TCP4, &port);
+	peer_send(fd, "OPTIONS sip:b.example SIP/2.0\r\n");
+	for (int i = 0; i < 400; i++) {
+		send(fd, "a: b\r\n", 6, MSG_NOSIGNAL);
+		run_for(1);
+	}
+	probe.port = port;
+	probe.transport = "TCP";
+	send(fd, request_text(&probe), strlen(request_text(&probe)),
+	     MSG_NOSIGNAL);
+	CU_ASSERT(peer_hears_nothing(fd, 50) || !status_of(peer_receive(fd)));
+	close(fd);
+	fixture_stop();
+}
+
 /* Bytes of a good request are changed at random: whatever comes of it. */
 static void test_mutated_requests_are_survived(void)
 {
@@ -358,6 +416,8 @@ static CU_TestInfo hostile_tests[] = {
 	{ "what gets no answer", test_what_gets_no_answer },
 	{ "garbage is survived", test_garbage_is_survived },
 	{ "STUN is not served", test_stun_is_not_served },
+	{ "many headers cost little", test_many_headers_cost_little },
+	{ "many headers on a stream", test_many_headers_on_a_stream },
 	{ "mutated requests are survived", test_mutated_requests_are_survived },
 	CU_TEST_INFO_NULL,
 };
