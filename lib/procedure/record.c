@@ -125,6 +125,16 @@ bool procedure_is_live(const struct procedure *procedure)
 	return procedure->state != PROCEDURE_DONE || procedure->telling;
 }
 
+/* What a store brings back may be of no version that we know. */
+static const char *name_of(const char *const *names, size_t count,
+			   unsigned value)
+{
+	return value < count && names[value] ? names[value] : "?";
+}
+
+#define NAME_OF(names, value) \
+	name_of(names, sizeof(names) / sizeof(*(names)), (unsigned)(value))
+
 const char *procedure_state_name(enum procedure_state state)
 {
 	static const char *const names[] = {
@@ -134,12 +144,17 @@ const char *procedure_state_name(enum procedure_state state)
 		[PROCEDURE_DONE] = "done",
 	};
 
-	return names[state];
+	return NAME_OF(names, state);
 }
 
 const char *procedure_role_name(enum procedure_role role)
 {
-	return role == ROLE_PARTNER ? "partner" : "primary";
+	static const char *const names[] = {
+		[ROLE_PARTNER] = "partner",
+		[ROLE_PRIMARY] = "primary",
+	};
+
+	return NAME_OF(names, role);
 }
 
 const char *procedure_outcome_name(enum procedure_outcome outcome)
@@ -150,7 +165,7 @@ const char *procedure_outcome_name(enum procedure_outcome outcome)
 		[OUTCOME_FAILURE] = "failure",
 	};
 
-	return names[outcome];
+	return NAME_OF(names, outcome);
 }
 
 const char *mapping_status_name(enum mapping_status status)
@@ -161,11 +176,15 @@ const char *mapping_status_name(enum mapping_status status)
 		[MAPPING_ENDED] = "ended",
 	};
 
-	return names[status];
+	return NAME_OF(names, status);
 }
 
 const char *mcinfo_verb_name(enum mcinfo_verb verb)
 {
-	return verb == MCINFO_AUTHORIZATION ? "authorization"
-					    : "de-authorization";
+	static const char *const names[] = {
+		[MCINFO_AUTHORIZATION] = "authorization",
+		[MCINFO_DEAUTHORIZATION] = "de-authorization",
+	};
+
+	return NAME_OF(names, verb);
 }

@@ -172,6 +172,7 @@ record_find_migration(const struct user_record *record,
 /* Whether the procedure still owes a message to anybody. */
 MCMIG_API bool procedure_is_live(const struct procedure *procedure);
 
+/* For tables and logs; "?": a value that is none of its enum. */
 MCMIG_API const char *procedure_state_name(enum procedure_state state);
 MCMIG_API const char *procedure_role_name(enum procedure_role role);
 MCMIG_API const char *procedure_outcome_name(enum procedure_outcome outcome);

@@ -157,7 +157,7 @@ static json_t *service(const PGresult *result, int row, int column)
 	const struct mc_service_info *info =
 	    mc_service_info((enum mc_service)row_integer(result, row, column));
 
-	return json_string(info ? info->name : "unknown");
+	return json_string(info ? info->name : "?");
 }
 
 #define NAMED(name, type, function)                                         \

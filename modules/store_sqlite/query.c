@@ -183,31 +183,27 @@ static json_t *as_time(sqlite3_stmt *row, int i)
 	return json_sprintf("%s.%06uZ", text, (unsigned)(time_us % 1000000));
 }
 
-/* The name of an enum's value, "?" for what the schema does not know. */
-#define NAME(function, from, to, type)                                      \
-	static json_t *function##_json(sqlite3_stmt *row, int i)            \
-	{                                                                   \
-		sqlite3_int64 value = sqlite3_column_int64(row, i);         \
-		return json_string(value < (int)(from) || value > (int)(to) \
-				       ? "?"                                \
-				       : function((type)value));            \
+#define NAME(function, type)                                            \
+	static json_t *function##_json(sqlite3_stmt *row, int i)        \
+	{                                                               \
+		return json_string(                                     \
+		    function((enum type)sqlite3_column_int64(row, i))); \
 	}
 
 static const char *service_name(enum mc_service service)
 {
-	return mc_service_info(service)->name;
+	const struct mc_service_info *info = mc_service_info(service);
+
+	return info ? info->name : "?";
 }
 
-NAME(service_name, MC_SERVICE_MCPTT, MC_SERVICE_END - 1, enum mc_service)
-NAME(procedure_role_name, ROLE_PARTNER, ROLE_PRIMARY, enum procedure_role)
-NAME(mcinfo_verb_name, MCINFO_AUTHORIZATION, MCINFO_DEAUTHORIZATION,
-     enum mcinfo_verb)
-NAME(procedure_state_name, PROCEDURE_FORWARDING, PROCEDURE_DONE,
-     enum procedure_state)
-NAME(procedure_outcome_name, OUTCOME_NONE, OUTCOME_FAILURE,
-     enum procedure_outcome)
-NAME(mcinfo_cause_name, CAUSE_NONE, CAUSE_END - 1, enum mcinfo_cause)
-NAME(mapping_status_name, MAPPING_ACTIVE, MAPPING_ENDED, enum mapping_status)
+NAME(service_name, mc_service)
+NAME(procedure_role_name, procedure_role)
+NAME(mcinfo_verb_name, mcinfo_verb)
+NAME(procedure_state_name, procedure_state)
+NAME(procedure_outcome_name, procedure_outcome)
+NAME(mcinfo_cause_name, mcinfo_cause)
+NAME(mapping_status_name, mapping_status)
 
 struct column { /* in the order of the statement's columns */
 	const char *key;

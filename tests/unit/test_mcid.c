@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Canonical MC service IDs (RFC 3261 19.1.4), services and causes. */
+/* Canonical MC service IDs (RFC 3261 19.1.4), services, causes, names. */
 #include "unit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "mcinfo/mcinfo.h"
+#include "procedure/record.h"
 
 static const struct {
 	const char *text;
@@ -197,6 +198,36 @@ static void test_causes(void)
 			       "other");
 }
 
+/* Of a store whose schema is newer, or whose disk is bad. */
+static void test_names_of_no_value(void)
+{
+	static const int none[] = { -1, 5, 99, INT_MAX, INT_MIN };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		int value = none[i];
+		const char *const names[] = {
+			procedure_role_name((enum procedure_role)value),
+			procedure_state_name((enum procedure_state)value),
+			procedure_outcome_name((enum procedure_outcome)value),
+			mapping_status_name((enum mapping_status)value),
+			mcinfo_verb_name((enum mcinfo_verb)value),
+		};
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			CU_ASSERT_STRING_EQUAL(names[k], "?");
+	}
+	CU_ASSERT_STRING_EQUAL(procedure_state_name((enum procedure_state)0),
+			       "?");
+	CU_ASSERT_STRING_EQUAL(procedure_state_name(PROCEDURE_DONE), "done");
+	CU_ASSERT_STRING_EQUAL(procedure_role_name((enum procedure_role)3),
+			       "?");
+	CU_ASSERT_STRING_EQUAL(procedure_role_name(ROLE_PRIMARY), "primary");
+	CU_ASSERT_STRING_EQUAL(procedure_outcome_name(OUTCOME_NONE), "none");
+	CU_ASSERT_STRING_EQUAL(mapping_status_name(MAPPING_ENDED), "ended");
+	CU_ASSERT_STRING_EQUAL(mcinfo_verb_name(MCINFO_DEAUTHORIZATION),
+			       "de-authorization");
+}
+
 static CU_TestInfo tests[] = {
 	{ "canonical form", test_canonical_form },
 	{ "all else is refused", test_others_are_refused },
@@ -204,6 +235,7 @@ static CU_TestInfo tests[] = {
 	{ "domain", test_domain },
 	{ "services", test_services },
 	{ "causes", test_causes },
+	{ "names of no value", test_names_of_no_value },
 	CU_TEST_INFO_NULL,
 };
 CU_SuiteInfo unit_suites[] = {
