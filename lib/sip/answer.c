@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define KEY_BYTES_MAX 768
@@ -114,6 +115,10 @@ static struct interned *intern(struct answers *answers, const struct key *key,
 		.accept = key->accept_at ? new->key + key->accept_at : NULL,
 	};
 	HASH_ADD_KEYPTR(hh, answers->by_key, new->key, new->key_bytes, new);
+	if (!new->hh.tbl) { /* out of memory */
+		free(new);
+		return NULL;
+	}
 	return new;
 }
 

@@ -6,6 +6,7 @@
 #ifndef MCMIG_SIP_CLIENT_TRANSACTION_H
 #define MCMIG_SIP_CLIENT_TRANSACTION_H
 
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #include <utlist.h>
 

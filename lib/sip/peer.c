@@ -101,6 +101,10 @@ static int create(struct sip_stack *stack, const char *next_hop,
 		return EINVAL;
 	}
 	HASH_ADD_STR(stack->client->peers, uri, peer);
+	if (!peer->hh.tbl) { /* out of memory */
+		free(peer);
+		return ENOMEM;
+	}
 	*peerp = peer;
 	return 0;
 }
