@@ -67,13 +67,17 @@ struct store_item {
  *		sequence, order, epoch, created, deadline, finished, node,
  *		incarnation. By created, newest first, then procedure_id,
  *		sequence.
- * migrations	service, role, status ("active", "reserved", "ended"; of
- *		mapping_status_name()), current (boolean: partner: active;
- *		primary: active and of the confirmed epoch), primary_id,
- *		partner_id, peer_system, profile_index, procedure_id, sequence,
- *		epoch (partner: 0), started, ended. Never confirmed ones are
- *		none. The argument fits primary_id or partner_id. By service,
+ * migrations	service, role, status ("active", "reserved", "ended": of
+ *		mapping_status_name(); "migrating": below), current (boolean:
+ *		partner: active; primary: active and of the confirmed epoch),
+ *		primary_id, partner_id, peer_system, profile_index,
+ *		procedure_id, sequence, epoch (partner: 0), started, ended.
+ *		The argument fits primary_id or partner_id. By service,
  *		primary_id, role, started, partner_id.
+ *		Rows of the primary role are those once confirmed, and one
+ *		"migrating" for each authorization that it accepted and still
+ *		answers, which the partner has not confirmed yet: started is
+ *		its created, ended null (TS 23.280 10.6.3.3.1 step 7).
  * redirection	service, mc_service_id, target_mc_service_id, direction, since:
  *		the view. By the service's name, direction, since,
  *		target_mc_service_id.
@@ -86,7 +90,8 @@ struct store_item {
  */
 enum store_query_kind {
 	STORE_QUERY_PROCEDURES,	 /* newest first; argument: ID; "": live ones */
-	STORE_QUERY_MIGRATIONS,	 /* argument: MC service ID; "": all active */
+	STORE_QUERY_MIGRATIONS,	 /* argument: MC service ID; "": all
+				  * active and migrating */
 	STORE_QUERY_REDIRECTION, /* argument: MC service ID */
 	STORE_QUERY_SYSTEMS,
 	STORE_QUERY_NODES,

@@ -52,13 +52,21 @@ static const struct statement procedures = {
 	"m.procedure_id, m.sequence, 0::int8, m.started_us, m.ended_us "  \
 	"FROM partner_mapping m WHERE "
 
+/* Status 0: accepted, not confirmed. */
+#define MIGRATING                                                        \
+	" UNION ALL SELECT m.service, m.role, 0, false, m.primary_id, "  \
+	"m.partner_id, m.peer_system, m.profile_index, m.procedure_id, " \
+	"m.sequence, m.epoch, m.created_us, 0::int8 FROM procedure m "   \
+	"WHERE m.is_live AND m.role = 2 AND m.verb = 1 AND m.state = 3 " \
+	"AND m.outcome = 1"
+
 #define MIGRATION_ORDER \
 	" ORDER BY service, primary_id, role, started_us, partner_id" LIMIT
 
 static const struct statement active_migrations = {
 	"query_active_migrations",
 	PRIMARY_MIGRATIONS "m.active" PARTNER_MIGRATIONS
-			   "m.status = 1" MIGRATION_ORDER,
+			   "m.status = 1" MIGRATING MIGRATION_ORDER,
 };
 
 /* All services, so that the indexes on (service, ID) find the ID. */
@@ -68,7 +76,8 @@ static const struct statement active_migrations = {
 
 static const struct statement migrations = {
 	"query_migrations",
-	PRIMARY_MIGRATIONS FITS_ID PARTNER_MIGRATIONS FITS_ID MIGRATION_ORDER,
+	PRIMARY_MIGRATIONS FITS_ID PARTNER_MIGRATIONS FITS_ID MIGRATING
+	" AND " FITS_ID MIGRATION_ORDER,
 };
 
 static const struct statement redirection = {
@@ -171,7 +180,12 @@ NAMED(verb, mcinfo_verb, mcinfo_verb_name)
 NAMED(state, procedure_state, procedure_state_name)
 NAMED(outcome, procedure_outcome, procedure_outcome_name)
 NAMED(cause, mcinfo_cause, mcinfo_cause_name)
-NAMED(status, mapping_status, mapping_status_name)
+
+static const char *status_name(enum mapping_status status)
+{
+	return status ? mapping_status_name(status) : "migrating";
+}
+NAMED(status, mapping_status, status_name)
 
 struct key {
 	const char *name; /* NULL closes a table */

@@ -203,7 +203,13 @@ NAME(mcinfo_verb_name, mcinfo_verb)
 NAME(procedure_state_name, procedure_state)
 NAME(procedure_outcome_name, procedure_outcome)
 NAME(mcinfo_cause_name, mcinfo_cause)
-NAME(mapping_status_name, mapping_status)
+
+/* 0: accepted, not confirmed. */
+static const char *status_name(enum mapping_status status)
+{
+	return status ? mapping_status_name(status) : "migrating";
+}
+NAME(status_name, mapping_status)
 
 struct column { /* in the order of the statement's columns */
 	const char *key;
@@ -236,7 +242,7 @@ static const struct column procedure_columns[] = {
 static const struct column migration_columns[] = {
 	{ "service", service_name_json },
 	{ "role", procedure_role_name_json },
-	{ "status", mapping_status_name_json },
+	{ "status", status_name_json },
 	{ "current", as_boolean },
 	{ "primary_id", as_text },
 	{ "partner_id", as_text },

@@ -46,6 +46,12 @@
 	"SELECT service, 1, status, status = 1, primary_id, partner_id, " \
 	"primary_system, profile_index, procedure_id, sequence, 0, " \
 	"started_us, ended_us FROM partner_mapping " index
+#define QUERY_MIGRATING \
+	"SELECT service, role, 0, 0, primary_id, partner_id, peer_system, " \
+	"profile_index, procedure_id, sequence, epoch, created_us, 0 " \
+	"FROM procedure INDEXED BY procedure_live " \
+	"WHERE (state <> 4 OR telling) AND role = 2 AND verb = 1 " \
+	"AND state = 3 AND outcome = 1 "
 #define QUERY_MIGRATIONS_ORDER \
 	"ORDER BY 1, m.primary_id, role, m.started_us, m.partner_id " ROWS_MAX
 #define OF_ID(service, column) \
@@ -171,6 +177,7 @@ const char *const statement_sql[STATEMENT_END] = {
 	[STATEMENT_QUERY_ACTIVE] =
 		QUERY_MIGRATIONS("") "AND m.active "
 		"UNION ALL " QUERY_MAPPINGS("") "WHERE status = 1 "
+		"UNION ALL " QUERY_MIGRATING
 		QUERY_MIGRATIONS_ORDER,
 	/* Each arm by an index: this must not hold up a commit. */
 	[STATEMENT_QUERY_MIGRATIONS] =
@@ -183,6 +190,8 @@ const char *const statement_sql[STATEMENT_END] = {
 		"UNION ALL "
 		QUERY_MAPPINGS("INDEXED BY partner_mapping_by_primary_id ")
 		"WHERE " OF_ID("service", "primary_id")
+		"UNION ALL " QUERY_MIGRATING
+		"AND (primary_id = ?1 OR partner_id = ?1) "
 		QUERY_MIGRATIONS_ORDER,
 	[STATEMENT_QUERY_REDIRECTION] =
 		"SELECT service, mc_service_id, target_mc_service_id, "

@@ -488,6 +488,7 @@ CU_TestInfo store_contract_tests[] = {
 	  test_provisioning_change_is_noticed },
 	{ "rows of queries", test_query_rows },
 	{ "arguments of queries", test_query_arguments },
+	{ "who is migrating", test_query_migrating },
 	{ "redirection to the partner", test_redirection_to_partner },
 	{ "redirection to the primary", test_redirection_to_primary },
 	{ "another schema version is refused", test_schema_version_is_checked },

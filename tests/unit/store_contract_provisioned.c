@@ -506,6 +506,87 @@ void test_query_arguments(void)
 	fixture_close(store);
 }
 
+static void add_procedure(struct user_record *record, unsigned number,
+			  struct procedure values)
+{
+	struct procedure *procedure = record_add_procedure(record);
+
+	*procedure = values;
+	id_of(&procedure->id, number);
+	strcpy(procedure->partner_id, PARTNER_ID);
+	strcpy(procedure->peer_system, "b.example");
+	procedure->sequence = number;
+	procedure->epoch = number + 1;
+	procedure->profile_index = 4;
+	procedure->created_us = 1769903999123456;
+	procedure->changed = procedure->is_new = true;
+}
+
+/* Only that of number 70 is accepted and not confirmed. */
+static void write_procedures(struct store *store, struct user_record *record)
+{
+	static const struct procedure others[] = {
+		{ .verb = MCINFO_DEAUTHORIZATION,
+		  .state = PROCEDURE_ANSWERING,
+		  .outcome = OUTCOME_SUCCESS },
+		{ .verb = MCINFO_AUTHORIZATION,
+		  .state = PROCEDURE_ANSWERING,
+		  .outcome = OUTCOME_FAILURE,
+		  .cause = CAUSE_NOT_PERMITTED },
+		{ .verb = MCINFO_AUTHORIZATION,
+		  .state = PROCEDURE_DONE,
+		  .outcome = OUTCOME_SUCCESS },
+	};
+	const struct procedure accepted = { .verb = MCINFO_AUTHORIZATION,
+					    .state = PROCEDURE_ANSWERING,
+					    .outcome = OUTCOME_SUCCESS };
+	struct user_record guest;
+
+	record_init(record, MC_SERVICE_MCVIDEO, ROLE_PRIMARY, PRIMARY_ID);
+	add_procedure(record, 70, accepted);
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		add_procedure(record, 71 + i, others[i]);
+	CU_ASSERT_EQUAL(fixture_write_one(store, record), STORE_ITEM_DONE);
+	fixture_settle(record);
+	/* The partner's answer to its client. */
+	record_init(&guest, MC_SERVICE_MCDATA, ROLE_PARTNER, OTHER_PRIMARY_ID);
+	add_procedure(&guest, 80, accepted);
+	CU_ASSERT_EQUAL(fixture_write_one(store, &guest), STORE_ITEM_DONE);
+	record_clear(&guest);
+}
+
+void test_query_migrating(void)
+{
+	static const char *const arguments[] = { "", PRIMARY_ID, PARTNER_ID };
+	struct user_record record;
+	struct store *store;
+
+	fixture_reset();
+	store = fixture_open("n1", true);
+	write_procedures(store, &record);
+	for (size_t i = 0; i < 3; i++)
+		assert_row(
+		    query(store, STORE_QUERY_MIGRATIONS, arguments[i], 1), 0,
+		    "{\"service\":\"mcvideo\",\"role\":\"primary\","
+		    "\"status\":\"migrating\",\"current\":false,"
+		    "\"primary_id\":\"sip:alice@a.example\","
+		    "\"partner_id\":\"sip:visitor1@b.example\","
+		    "\"peer_system\":\"b.example\",\"profile_index\":4,"
+		    "\"procedure_id\":"
+		    "\"00000000-0000-4000-8000-000000000070\","
+		    "\"sequence\":70,\"epoch\":71,"
+		    "\"started\":\"2026-01-31T23:59:59.123456Z\","
+		    "\"ended\":null}");
+	query(store, STORE_QUERY_MIGRATIONS, OTHER_PRIMARY_ID, 0);
+	record.procedures[0].state = PROCEDURE_DONE;
+	record.procedures[0].changed = true;
+	CU_ASSERT_EQUAL(fixture_write_one(store, &record), STORE_ITEM_DONE);
+	for (size_t i = 0; i < 3; i++)
+		query(store, STORE_QUERY_MIGRATIONS, arguments[i], 0);
+	record_clear(&record);
+	fixture_close(store);
+}
+
 /* ------------------------------------------------------------- redirection */
 
 static bool redirects(const char *id, const char *direction, const char *target)

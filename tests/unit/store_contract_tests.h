@@ -12,6 +12,7 @@ void test_directory(void);
 void test_provisioning_change_is_noticed(void);
 void test_query_rows(void);
 void test_query_arguments(void);
+void test_query_migrating(void);
 void test_redirection_to_partner(void);
 void test_redirection_to_primary(void);
 
