@@ -71,6 +71,19 @@ static void end_mapping(struct user_record *record, const char *partner_id,
 	settle_mapping(record, partner_id);
 }
 
+/* What a de-authorization tells the primary covers all that came before it. */
+static void end_older_telling(struct user_record *record, uint64_t sequence)
+{
+	for (size_t i = 0; i < record->procedure_count; i++) {
+		struct procedure *procedure = &record->procedures[i];
+
+		if (procedure->telling && procedure->sequence < sequence) {
+			procedure->telling = false;
+			procedure->changed = true;
+		}
+	}
+}
+
 /*
  * The user leaves, whatever becomes of the primary. One that has not taken the
  * request yet goes on being told, without end.
@@ -80,6 +93,8 @@ static void finish_deauthorization_locally(struct user_record *record,
 					   const struct event *event)
 {
 	procedure->telling = procedure->state == PROCEDURE_FORWARDING;
+	if (event->notify_primary)
+		end_older_telling(record, procedure->sequence);
 	decide(procedure, OUTCOME_SUCCESS, CAUSE_NONE, event);
 	end_mapping(record, procedure->partner_id, event->now_us);
 }
@@ -472,7 +487,8 @@ void partner_deadline(struct user_record *record, const struct event *event,
 {
 	struct procedure *procedure = find_sent(record, event);
 
-	if (!procedure || !is_undecided(procedure))
+	if (!procedure || !is_undecided(procedure) ||
+	    deadline_was_moved(procedure, event))
 		return;
 	transition->result = TRANSITION_APPLIED;
 	if (procedure->verb == MCINFO_AUTHORIZATION)
@@ -488,7 +504,11 @@ void partner_client_answered(struct user_record *record,
 {
 	struct procedure *procedure = find_sent(record, event);
 
-	if (!procedure || procedure->state != PROCEDURE_ANSWERING)
+	if (!procedure || procedure->state != PROCEDURE_ANSWERING ||
+	    deadline_was_moved(procedure, event))
+		return;
+	/* It has asked again from elsewhere, and was answered 200 there. */
+	if (event->status && strcmp(procedure->client_uri, event->client_uri))
 		return;
 	transition->result = TRANSITION_APPLIED;
 	procedure_change_state(procedure, PROCEDURE_DONE, event->now_us);

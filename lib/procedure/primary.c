@@ -55,6 +55,32 @@ static void drop_older(struct user_record *record, const char *partner_system,
 
 /* ----------------------------------------------------- a partner's request */
 
+static bool is_full(const struct user_record *record, const struct event *event)
+{
+	size_t live = 0;
+
+	for (size_t i = 0; i < record->procedure_count; i++)
+		live += record->procedures[i].verb == event->verb &&
+			procedure_is_live(&record->procedures[i]);
+	return live >= (event->verb == MCINFO_AUTHORIZATION ? RECORD_LIVE_MAX
+							    : RECORD_ENDS_MAX);
+}
+
+/* Taken before; a partner that asks again has not had the response. What was
+ * confirmed it has. */
+static void repeat(struct procedure *procedure, const struct event *event,
+		   struct transition *transition)
+{
+	transition_set(transition, TRANSITION_ALREADY_APPLIED, 200, NULL);
+	if (procedure->state != PROCEDURE_DONE ||
+	    (procedure->verb == MCINFO_AUTHORIZATION &&
+	     procedure->outcome == OUTCOME_SUCCESS))
+		return;
+	procedure->deadline_us = event->now_us + event->limits.response_us;
+	procedure_change_state(procedure, PROCEDURE_ANSWERING, event->now_us);
+	transition->result = TRANSITION_APPLIED;
+}
+
 static bool has_profile(const struct user_record *record, unsigned index)
 {
 	for (size_t i = 0; i < record->profile_count; i++) {
@@ -157,16 +183,15 @@ int primary_partner_request(struct user_record *record,
 				       "procedure ID already used for another "
 				       "procedure");
 		else
-			transition_set(transition, TRANSITION_ALREADY_APPLIED,
-				       200, NULL);
+			repeat(procedure, event, transition);
+		return 0;
+	}
+	if (is_full(record, event)) {
+		transition_set(transition, TRANSITION_REFUSED, 503,
+			       "too many procedures of this user");
 		return 0;
 	}
 	if (event->verb == MCINFO_AUTHORIZATION) {
-		if (record_is_full(record)) {
-			transition_set(transition, TRANSITION_REFUSED, 503,
-				       "too many procedures of this user");
-			return 0;
-		}
 		cause = authorization_check(record, event, transition);
 	} else if (accept_deauthorization(record, event)) {
 		return ENOMEM; /* a de-authorization is never refused */
@@ -224,7 +249,8 @@ int primary_response_answered(struct user_record *record,
 	    record, &event->procedure_id, event->partner_id, event->sequence);
 
 	if (!procedure || procedure->verb != event->verb ||
-	    procedure->state != PROCEDURE_ANSWERING)
+	    procedure->state != PROCEDURE_ANSWERING ||
+	    deadline_was_moved(procedure, event))
 		return 0;
 	transition->result = TRANSITION_APPLIED;
 	if (!is_unconfirmed(procedure)) {

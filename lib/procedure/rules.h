@@ -10,6 +10,9 @@
  * what one record can grow to.
  */
 #define RECORD_LIVE_MAX 32
+/* Of which de-authorizations at the primary, which have room of their own, for
+ * none is refused: a 503 is no refusal, the partner tells again. */
+#define RECORD_ENDS_MAX 32
 
 /* The one place where a procedure's state changes. false: not a legal change,
  * nothing has changed. */
@@ -23,6 +26,10 @@ bool order_is_older(const struct user_record *record, const struct event *event,
 /* A procedure of the event, appended and marked new. NULL: out of memory. */
 struct procedure *procedure_begin(struct user_record *record,
 				  const struct event *event);
+
+/* A repeated request has given it more time since. */
+bool deadline_was_moved(const struct procedure *procedure,
+			const struct event *event);
 
 bool record_is_full(const struct user_record *record);
 

@@ -66,6 +66,13 @@ struct procedure *procedure_begin(struct user_record *record,
 	return procedure;
 }
 
+bool deadline_was_moved(const struct procedure *procedure,
+			const struct event *event)
+{
+	return event->deadline_us &&
+	       event->deadline_us != procedure->deadline_us;
+}
+
 bool record_is_full(const struct user_record *record)
 {
 	size_t live = 0;

@@ -48,7 +48,9 @@ struct event {
 	char primary_id_given[MCID_SIZE];
 	char partner_id_given[MCID_SIZE];
 	char peer_system[SYSTEM_NAME_SIZE]; /* the other MC system */
-	char client_uri[CLIENT_URI_SIZE];
+	char client_uri[CLIENT_URI_SIZE];   /* who asks, or who has answered */
+	/* A deadline or expiry: the one that has passed; 0: none has. */
+	uint64_t deadline_us;
 	bool peer_enabled;   /* the other MC system is enabled */
 	bool derived_id;     /* the client sent no procedure ID: it may join */
 	bool notify_primary; /* deauthorization.notify_primary */

@@ -122,8 +122,9 @@ static void stored(void *arg, handle_t handle, int error,
 		   const struct transition *transition,
 		   const struct user_record *record);
 
+/* `deadline_us`: the one that has passed; 0: none has. */
 static int tell_store(struct delivery *delivery, enum event_kind kind,
-		      int status)
+		      int status, uint64_t deadline_us)
 {
 	const struct procedure *procedure = &delivery->procedure;
 	struct migration_module *module = delivery->module;
@@ -134,9 +135,11 @@ static int tell_store(struct delivery *delivery, enum event_kind kind,
 	event.procedure_id = procedure->id;
 	event.sequence = procedure->sequence;
 	event.status = status;
+	event.deadline_us = deadline_us;
 	memcpy(event.primary_id, delivery->primary_id, MCID_SIZE);
 	memcpy(event.partner_id, procedure->partner_id, MCID_SIZE);
 	memcpy(event.peer_system, procedure->peer_system, SYSTEM_NAME_SIZE);
+	memcpy(event.client_uri, procedure->client_uri, CLIENT_URI_SIZE);
 	return store_transition(module->core->store, &event, stored, module,
 				delivery->handle);
 }
@@ -275,7 +278,7 @@ static void answered(void *arg, handle_t handle,
 		return;
 	}
 	owed->state = OWED_STORING;
-	if (tell_store(delivery, answered_event(owed), answer->status))
+	if (tell_store(delivery, answered_event(owed), answer->status, 0))
 		retry_later(delivery, owed, STORE_RETRY_MS);
 }
 
@@ -325,7 +328,7 @@ static void attempt(struct delivery *delivery, struct owed *owed)
 	err = send_message(delivery, owed);
 	if (err == ENXIO) { /* whom nobody knows any more is owed nothing */
 		owed->state = OWED_STORING;
-		err = tell_store(delivery, answered_event(owed), 0);
+		err = tell_store(delivery, answered_event(owed), 0, 0);
 	}
 	if (err)
 		retry_later(delivery, owed, 0);
@@ -344,7 +347,7 @@ static void deadline_due(void *arg)
 	/* Again until the store has it. */
 	timer_start(timers_of(delivery), &delivery->deadline, STORE_RETRY_MS,
 		    deadline_due, delivery);
-	tell_store(delivery, kind, 0);
+	tell_store(delivery, kind, 0, delivery->procedure.deadline_us);
 }
 
 /* Never longer than the limit itself: UTC may have been set back. */

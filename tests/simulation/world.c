@@ -240,6 +240,7 @@ int world_client_answered(struct world *world, const struct world_ask *ask)
 
 	event.sequence = ask->sequence;
 	event.status = 200;
+	strcpy(event.client_uri, WORLD_CLIENT_URI);
 	return (int)apply(world, &event, ask->system).result;
 }
 

@@ -293,7 +293,71 @@ static void test_whoever_asks_again_hears_at_once(void)
 	CU_ASSERT_TRUE(is_confirmed());
 }
 
+/* The old address's 200 is on its way to the store when the client moves. */
+static void test_moving_while_an_answer_is_stored(void)
+{
+	client_asks_from(OTHER_CLIENT_URI, 1);
+	CU_ASSERT_EQUAL(primary_answers(0, CAUSE_NONE), 200);
+	server.hold_writes = true;
+	/* Its repeat is first in the store, then the answer. */
+	server_set_sender(CLIENT_URI);
+	{
+		struct mcinfo info =
+		    document_request(MCINFO_AUTHORIZATION, 1, VISITOR, ALICE);
+
+		CU_ASSERT_PTR_NULL(server_receive(CLIENT_HOST, &info));
+	}
+	server_answer(1, 200);
+	server.hold_writes = false;
+	server_settle();
+	CU_ASSERT_EQUAL(server_procedure(ALICE, 1)->state, PROCEDURE_ANSWERING);
+	CU_ASSERT_STRING_EQUAL(server_last()->next_hop, CLIENT_URI);
+	server_answer(server_last_index(), SIP_NO_ANSWER);
+	next_within(60010);
+	server_answer(server_last_index(), 200);
+	CU_ASSERT_EQUAL(live_count(), 0);
+}
+
+static void test_a_partner_that_asks_again_is_told_again(void)
+{
+	struct mcinfo info =
+	    document_request(MCINFO_AUTHORIZATION, 1, GUEST, BOB);
+
+	info.profile_index = 9;
+	info.sequence = 1;
+	server_receive(PEER_HOST, &info);
+	server_answer(0, 404);
+	CU_ASSERT_EQUAL(live_count(), 0);
+	server_receive(PEER_HOST, &info);
+	CU_ASSERT_EQUAL(server.sent_count, 2);
+	CU_ASSERT_EQUAL(server_document(1).cause, CAUSE_PROFILE_UNKNOWN);
+}
+
+static void test_a_flood_of_deauthorizations_is_bounded(void)
+{
+	const struct reply *reply = NULL;
+	unsigned number;
+
+	for (number = 1; number <= 200; number++) {
+		struct mcinfo info = document_request(MCINFO_DEAUTHORIZATION,
+						      number, GUEST, BOB);
+
+		info.sequence = number;
+		reply = server_receive(PEER_HOST, &info);
+		if (reply->status != 200)
+			break;
+	}
+	CU_ASSERT_TRUE(number < 100);
+	CU_ASSERT_EQUAL(reply->status, 503);
+}
+
 CU_TestInfo restart_tests[] = {
+	{ "moving while an answer is stored",
+	  test_moving_while_an_answer_is_stored },
+	{ "a partner that asks again is told again",
+	  test_a_partner_that_asks_again_is_told_again },
+	{ "a flood of de-authorizations is bounded",
+	  test_a_flood_of_deauthorizations_is_bounded },
 	{ "restart while forwarding", test_restart_while_forwarding },
 	{ "restart while awaiting", test_restart_while_awaiting },
 	{ "restart while unconfirmed", test_restart_while_unconfirmed },
