@@ -217,15 +217,22 @@ send_batch(struct store *store, struct batch *batch, struct work **queue,
 		fail_batch(store, batch, err);
 }
 
-void store_flush(struct store *store)
+static void send_batches(struct store *store)
 {
 	const struct store_backend_ops *ops = store->backend->ops;
 
-	end_finished(store);
 	if (!store->backend_up)
 		work_fail_queued(store, EAGAIN);
 	send_batch(store, &store->loading, &store->to_load, ops->load);
 	send_batch(store, &store->writing, &store->to_write, ops->write);
+}
+
+/* What waits leaves first: the database works while we answer what it did. */
+void store_flush(struct store *store)
+{
+	send_batches(store);
+	end_finished(store);
+	send_batches(store);
 	stat_set(&store->stat_pending, store->work_count);
 	stat_set(&store->stat_cached, HASH_COUNT(store->cache.entries));
 }

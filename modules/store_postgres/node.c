@@ -16,6 +16,7 @@
 #include "store_postgres/row.h"
 
 #define RENEWALS_A_LEASE 3
+#define PURGE_PAGES 4096
 
 /* Its commit also waits for the synchronous standbys, if there are any: what
  * was committed before, by a connection lost since, is on them as well. */
@@ -40,13 +41,20 @@ static const struct statement renew_lease = {
 	"RETURNING incarnation",
 };
 
-/* Rows that a batch has locked are left for the next time: no deadlock. */
+/*
+ * A stretch of pages at a time, round and round: an index for it would cost more
+ * than all the reading. Rows that a batch has locked are left for the next
+ * round: no deadlock.
+ */
 static const struct statement purge = {
 	"purge",
-	"DELETE FROM procedure WHERE ctid = ANY (ARRAY("
-	"SELECT ctid FROM procedure WHERE NOT is_live "
-	"AND finished_us < $1::bigint ORDER BY finished_us LIMIT $2::bigint "
-	"FOR UPDATE SKIP LOCKED))",
+	"WITH gone AS (DELETE FROM procedure WHERE ctid = ANY (ARRAY("
+	"SELECT ctid FROM procedure "
+	"WHERE ctid >= $3::text::tid AND ctid < $4::text::tid "
+	"AND NOT is_live AND finished_us < $1::bigint LIMIT $2::bigint "
+	"FOR UPDATE SKIP LOCKED)) RETURNING 1) "
+	"SELECT (SELECT count(*) FROM gone), pg_relation_size('procedure') / "
+	"current_setting('block_size')::bigint",
 };
 
 const struct statement *const node_statements[] = { &take_lease, &renew_lease,
@@ -157,6 +165,28 @@ void node_close(struct postgres *postgres)
 	timer_stop(postgres->timers, &postgres->renewal_timer);
 }
 
+/* On to the next stretch, unless this one has more that is to go. */
+static void purge_result(struct request *request, unsigned statement,
+			 const PGresult *result)
+{
+	struct postgres *postgres = request->arg;
+
+	(void)statement;
+	if (row_integer(result, 0, 0) >= postgres->purge_limit)
+		return;
+	postgres->purge_page += PURGE_PAGES;
+	if (postgres->purge_page >= row_integer(result, 0, 1))
+		postgres->purge_page = 0;
+}
+
+static void add_tid(struct array_set *parameters, uint64_t page)
+{
+	char tid[32];
+
+	snprintf(tid, sizeof(tid), "(%llu,0)", (unsigned long long)page);
+	array_set_add_text(parameters, tid);
+}
+
 static void purged(struct request *request, enum request_outcome outcome)
 {
 	static struct log_rate rate;
@@ -180,10 +210,15 @@ int node_purge(struct store_backend *backend, uint64_t finished_before_us,
 	if (postgres->purging)
 		return EBUSY;
 	postgres->purging = true;
-	postgres->purge = (struct request){ .done = purged, .arg = postgres };
+	postgres->purge_limit = limit;
+	postgres->purge = (struct request){ .result = purge_result,
+					    .done = purged,
+					    .arg = postgres };
 	array_set_start(parameters);
 	array_set_add_int8(parameters, finished_before_us);
 	array_set_add_int8(parameters, limit);
+	add_tid(parameters, postgres->purge_page);
+	add_tid(parameters, postgres->purge_page + PURGE_PAGES);
 	connection_execute(watcher(postgres), &purge, parameters);
 	connection_finish(watcher(postgres), &postgres->purge);
 	return 0;

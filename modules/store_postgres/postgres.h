@@ -85,6 +85,7 @@ struct postgres {
 	size_t live_count;
 	struct request purge;
 	bool purging;
+	uint64_t purge_page, purge_limit; /* where, how many rows */
 	struct request directory_load;
 	bool directory_loading;
 	struct directory *directory;
