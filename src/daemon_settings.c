@@ -53,7 +53,7 @@ static const struct setting settings[] = {
 		  "retransmissions rest." },
 	{ .name = "sip_server_transactions_max",
 	  .type = SETTING_UNSIGNED,
-	  .default_value = "262144",
+	  .default_value = "1048576",
 	  .min = 16,
 	  .max = 4194304,
 	  .offset = AT(sip_server_transactions_max),
