@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "columns.h"
 #include "ctl_connection.h"
 #include "table.h"
 
@@ -22,6 +23,7 @@ enum exit_code {
 struct options {
 	const char *socket;
 	bool json;
+	bool wide;
 	char **words; /* the command and its arguments */
 	int word_count;
 };
@@ -29,6 +31,7 @@ struct options {
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "wide", no_argument, NULL, 'w' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -36,11 +39,14 @@ static const struct option long_options[] = {
 
 static void print_usage(FILE *out)
 {
-	fputs("usage: mcmigctl [-s SOCKET] [--json] COMMAND [ARGUMENT]...\n"
+	fputs("usage: mcmigctl [-s SOCKET] [--json | --wide] COMMAND "
+	      "[ARGUMENT]...\n"
 	      "\n"
 	      "  -s, --socket SOCKET  ctl.socket of the daemon (" DEFAULT_SOCKET
 	      ")\n"
 	      "      --json           the answer as JSON, for programs\n"
+	      "      --wide           all columns of procedures and "
+	      "migrations\n"
 	      "  -V, --version        print the version\n"
 	      "  -h, --help           print this\n"
 	      "\n"
@@ -69,6 +75,9 @@ static int read_options(struct options *options, int argc, char **argv)
 			break;
 		case 'j':
 			options->json = true;
+			break;
+		case 'w':
+			options->wide = true;
 			break;
 		case 'V':
 			printf("mcmigctl %s\n", PACKAGE_VERSION);
@@ -112,22 +121,38 @@ static size_t terminal_width(void)
 	return size.ws_col;
 }
 
-static int print_answer(const json_t *answer, bool as_json)
+static int print_for_people(json_t *result, const struct options *options)
 {
-	const json_t *result = json_object_get(answer, "result");
+	json_t *rows = options->wide
+			   ? json_incref(result)
+			   : columns_choose(options->words[0], result);
+
+	if (!rows) {
+		fputs("mcmigctl: out of memory\n", stderr);
+		return EXIT_COMMAND_FAILED;
+	}
+	table_print(rows, terminal_width(), stdout);
+	json_decref(rows);
+	return EXIT_DONE;
+}
+
+static int print_answer(const json_t *answer, const struct options *options)
+{
+	json_t *result = json_object_get(answer, "result");
+	int code = EXIT_DONE;
 
 	if (!result) {
 		fprintf(stderr, "mcmigctl: %s\n",
 			json_string_value(json_object_get(answer, "error")));
 		return EXIT_COMMAND_FAILED;
 	}
-	if (as_json) {
+	if (options->json) {
 		json_dumpf(result, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 		putchar('\n');
 	} else {
-		table_print(result, terminal_width(), stdout);
+		code = print_for_people(result, options);
 	}
-	return fflush(stdout) ? EXIT_COMMAND_FAILED : EXIT_DONE;
+	return fflush(stdout) ? EXIT_COMMAND_FAILED : code;
 }
 
 int main(int argc, char **argv)
@@ -146,7 +171,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mcmigctl: %s\n", why);
 		code = EXIT_NOT_ASKED;
 	} else {
-		code = print_answer(answer, options.json);
+		code = print_answer(answer, &options);
 		json_decref(answer);
 	}
 	json_decref(request);

@@ -55,6 +55,25 @@ def test_tables_and_json(lab, ue, pair):
         'target_mc_service_id'] == pair.partner_id
 
 
+def test_wide_tables_have_all_columns(lab, ue, pair):
+    procedure = documents.new_procedure()
+    assert ue('authorize', lab.b.server, pair, '--procedure', procedure)[0] \
+        == 0
+    needed = {
+        'procedures': 'created procedure_id service role verb state outcome '
+                      'cause primary_id partner_id peer_system',
+        'migrations': 'service role status current primary_id partner_id '
+                      'peer_system profile_index started ended'}
+    for command, argument in (('procedures', procedure),
+                              ('migrations', pair.primary_id)):
+        (row,) = lab.b.ctl(command, argument)
+        table = ask(lab.b, command, argument).stdout.splitlines()
+        assert table[0].split() == needed[command].split()
+        wide = ask(lab.b, '--wide', command, argument).stdout.splitlines()
+        assert wide[0].split() == list(row)
+        assert set(needed[command].split()) < set(row)
+
+
 def test_status_tells_addresses_and_modules(lab):
     status = lab.b.ctl('status')
     assert status['system'] == 'b.example'

@@ -76,6 +76,28 @@ def test_migrations(lab, migrated, ue, wait_until):
     assert lab.a.ctl('migrations', pair.primary_id)[0]['status'] == 'ended'
 
 
+def test_migrating(make_solo, make_peer, server_request, wait_until):
+    """Accepted by the primary, and not confirmed by the partner."""
+    partner = make_peer()
+    solo = make_solo(partner)
+    primary_id, partner_id = solo.b.user(1), solo.a.visitor(1)
+    procedure = documents.new_procedure()
+    body = documents.document('authorization-request', partner_id, primary_id,
+                              profile=1, procedure=procedure,
+                              sequence=documents.now_us())
+    assert server_request(partner, solo.b, body).status == 200
+    response = partner.request()
+    for argument in ((), (primary_id,), (partner_id,)):
+        (row,) = solo.b.ctl('migrations', *argument)
+        assert (row['status'], row['current'], row['ended'],
+                row['procedure_id']) == ('migrating', False, None, procedure)
+    assert solo.b.ctl('redirection', primary_id) == []
+    partner.reply(response, 200)
+    wait_until(lambda: solo.b.ctl('redirection', primary_id))
+    (row,) = solo.b.ctl('migrations', primary_id)
+    assert (row['status'], row['current']) == ('active', True)
+
+
 def test_redirection(lab, migrated):
     pair, _ = migrated
     (row,) = lab.a.ctl('redirection', pair.primary_id)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "table.h"
 
 static void check(const char *json, size_t width, const char *expected)
@@ -70,10 +71,41 @@ static void test_a_terminal_is_safe(void)
 	check("{\"id\":\"\\u009b2J\\u00e4\"}", 0, "id  ??2J\xc3\xa4\n");
 }
 
+static void check_columns(const char *command, const char *json,
+			  const char *expected)
+{
+	json_t *result = json_loads(json, 0, NULL);
+	json_t *chosen = columns_choose(command, result);
+	char *text = json_dumps(chosen, JSON_COMPACT);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	CU_ASSERT_STRING_EQUAL(text, expected);
+	free(text);
+	json_decref(chosen);
+	json_decref(result);
+}
+
+static void test_people_need_few_columns(void)
+{
+	check_columns("procedures",
+		      "[{\"procedure_id\":\"x\",\"sequence\":1,"
+		      "\"created\":\"y\"},"
+		      "{\"node\":\"n1\",\"outcome\":\"none\"}]",
+		      "[{\"created\":\"y\",\"procedure_id\":\"x\"},"
+		      "{\"outcome\":\"none\"}]");
+	check_columns("migrations",
+		      "[{\"service\":\"mcptt\",\"epoch\":1,\"ended\":null}]",
+		      "[{\"service\":\"mcptt\",\"ended\":null}]");
+	check_columns("migrations", "[]", "[]");
+	check_columns("systems", "[{\"epoch\":1}]", "[{\"epoch\":1}]");
+	check_columns("status", "{\"epoch\":1}", "{\"epoch\":1}");
+}
+
 static CU_TestInfo table_tests[] = {
 	{ "objects are lines", test_objects_are_lines },
 	{ "arrays are columns, or an object each", test_arrays_are_columns },
 	{ "a terminal is safe from what is shown", test_a_terminal_is_safe },
+	{ "people need few columns", test_people_need_few_columns },
 	CU_TEST_INFO_NULL,
 };
 
