@@ -155,10 +155,10 @@ CREATE TABLE procedure (
 	finished_us      bigint NOT NULL,
 	node             text COLLATE "C" NOT NULL,
 	incarnation      bigint NOT NULL,
-	-- Of its own, so that an update which leaves it as it was touches no
-	-- index: one over "state" would be written at every step.
-	is_live boolean NOT NULL
-		GENERATED ALWAYS AS (state <> 4 OR telling) STORED,
+	-- Whether state <> 4 OR telling. Of its own, so that an update which
+	-- leaves it as it was touches no index: one over "state" would be
+	-- written at every step. The daemon writes it.
+	is_live          boolean NOT NULL,
 	-- By the ID first: operators follow a procedure by it. No further index:
 	-- each costs every procedure twice. The purge goes from page to page.
 	PRIMARY KEY (procedure_id, service, primary_id, partner_id, sequence)

@@ -5,7 +5,7 @@
  *	of a mapping takes them, so that the guards read next stay true even for
  *	rows that do not exist yet;
  *   2. the users' rows where all guards hold, stamped with the transaction;
- *   3. procedures, mappings, migrations of the users so stamped.
+ *   3. with them their procedures and migrations, then their mappings.
  * An item whose guard fails thus writes nothing and disturbs no other. Locks
  * and rows are taken in the order of their keys: two writers do not deadlock.
  */
@@ -23,9 +23,9 @@ static const struct statement lock_mappings = {
 };
 
 /*
- * The users and their procedures are one statement, so that what was written of
- * the former is at hand for the latter; $35 on are what mappings are expected
- * to be. Its first row, 0, tells that the lease is held.
+ * The users with their procedures and migrations are one statement, so that what
+ * was written of the former is at hand for the latter; $34 on are what mappings
+ * are expected to be. Its first row, 0, tells that the lease is held.
  */
 #define WRITE_INPUT                                                          \
 	"WITH lease AS MATERIALIZED (SELECT FROM node "                      \
@@ -63,10 +63,11 @@ static const struct statement lock_mappings = {
 	"epoch, partner_id_given, primary_id_given, peer_system, "         \
 	"client_uri, created_us, deadline_us, finished_us"
 
-#define INSERT_PROCEDURES                                                   \
-	"INSERT INTO procedure (" PROCEDURE_COLUMNS ", node, incarnation) " \
-	"SELECT " PROCEDURE_COLUMNS ", $1::text, $2::int8 "                 \
-	"FROM p JOIN written USING (item) "
+#define INSERT_PROCEDURES                                    \
+	"INSERT INTO procedure (" PROCEDURE_COLUMNS          \
+	", node, incarnation, is_live) "                     \
+	"SELECT " PROCEDURE_COLUMNS ", $1::text, $2::int8, " \
+	"state <> 4 OR telling FROM p JOIN written USING (item) "
 
 /* A new one needs no look at what is there: the guard has looked. A changed one
  * may have been purged meanwhile. */
@@ -77,7 +78,7 @@ static const struct statement lock_mappings = {
 	"sequence) DO UPDATE SET role = EXCLUDED.role, "               \
 	"verb = EXCLUDED.verb, state = EXCLUDED.state, "               \
 	"outcome = EXCLUDED.outcome, cause = EXCLUDED.cause, "         \
-	"telling = EXCLUDED.telling, "                                 \
+	"telling = EXCLUDED.telling, is_live = EXCLUDED.is_live, "     \
 	"profile_index = EXCLUDED.profile_index, "                     \
 	"\"order\" = EXCLUDED.\"order\", epoch = EXCLUDED.epoch, "     \
 	"partner_id_given = EXCLUDED.partner_id_given, "               \
@@ -87,7 +88,28 @@ static const struct statement lock_mappings = {
 	"created_us = EXCLUDED.created_us, "                           \
 	"deadline_us = EXCLUDED.deadline_us, "                         \
 	"finished_us = EXCLUDED.finished_us, node = EXCLUDED.node, "   \
-	"incarnation = EXCLUDED.incarnation) "                         \
+	"incarnation = EXCLUDED.incarnation), "
+
+#define WRITE_MIGRATIONS                                                      \
+	"migrations AS (INSERT INTO primary_migration (service, primary_id, " \
+	"partner_system, partner_id, active, procedure_id, sequence, "        \
+	"deauthorized_sequence, epoch, profile_index, started_us, ended_us) " \
+	"SELECT i.service, i.primary_id, n.partner_system, n.partner_id, "    \
+	"n.active, n.procedure_id, n.sequence, n.deauthorized_sequence, "     \
+	"n.epoch, n.profile_index, n.started_us, n.ended_us "                 \
+	"FROM unnest($38::int8[], $39::text[], $40::text[], $41::bool[], "    \
+	"$42::uuid[], $43::int8[], $44::int8[], $45::int8[], $46::int2[], "   \
+	"$47::int8[], $48::int8[]) AS n(item, partner_system, partner_id, "   \
+	"active, procedure_id, sequence, deauthorized_sequence, epoch, "      \
+	"profile_index, started_us, ended_us) "                               \
+	"JOIN written USING (item) JOIN i USING (item) "                      \
+	"ON CONFLICT (service, primary_id, partner_system) DO UPDATE SET "    \
+	"partner_id = EXCLUDED.partner_id, active = EXCLUDED.active, "        \
+	"procedure_id = EXCLUDED.procedure_id, "                              \
+	"sequence = EXCLUDED.sequence, "                                      \
+	"deauthorized_sequence = EXCLUDED.deauthorized_sequence, "            \
+	"epoch = EXCLUDED.epoch, profile_index = EXCLUDED.profile_index, "    \
+	"started_us = EXCLUDED.started_us, ended_us = EXCLUDED.ended_us) "    \
 	"SELECT 0::int8 FROM lease UNION ALL SELECT item FROM written"
 
 static const struct statement update_users = {
@@ -99,7 +121,8 @@ static const struct statement update_users = {
 		    "written_by = pg_current_xact_id() "
 		    "FROM lease, i WHERE u.service = i.service "
 		    "AND u.primary_id = i.primary_id AND u.version = i.version "
-		    "AND " NOT_BLOCKED "RETURNING i.item), " WRITE_PROCEDURES,
+		    "AND " NOT_BLOCKED
+		    "RETURNING i.item), " WRITE_PROCEDURES WRITE_MIGRATIONS,
 };
 
 static const struct statement insert_users = {
@@ -113,7 +136,8 @@ static const struct statement insert_users = {
 	"FROM lease, i WHERE " NOT_BLOCKED
 	"ON CONFLICT DO NOTHING RETURNING service, primary_id), "
 	"written AS MATERIALIZED (SELECT item FROM inserted "
-	"JOIN i USING (service, primary_id)), " WRITE_PROCEDURES,
+	"JOIN i USING (service, primary_id)), " WRITE_PROCEDURES
+	    WRITE_MIGRATIONS,
 };
 
 /* The user whose guards have held in this transaction. */
@@ -148,32 +172,8 @@ static const struct statement write_mappings = {
 	"WHERE m.version = EXCLUDED.version - 1",
 };
 
-static const struct statement write_migrations = {
-	"write_migrations",
-	"INSERT INTO primary_migration (service, primary_id, partner_system, "
-	"partner_id, active, procedure_id, sequence, deauthorized_sequence, "
-	"epoch, profile_index, started_us, ended_us) "
-	"SELECT i.service, i.primary_id, i.partner_system, i.partner_id, "
-	"i.active, i.procedure_id, i.sequence, i.deauthorized_sequence, "
-	"i.epoch, i.profile_index, i.started_us, i.ended_us "
-	"FROM unnest($1::int2[], $2::text[], $3::int8[], $4::text[], "
-	"$5::text[], $6::bool[], $7::uuid[], $8::int8[], $9::int8[], "
-	"$10::int8[], $11::int2[], $12::int8[], $13::int8[]) "
-	"AS i(service, primary_id, version, partner_system, partner_id, "
-	"active, procedure_id, sequence, deauthorized_sequence, epoch, "
-	"profile_index, started_us, ended_us) " JOIN_WRITTEN_USER
-	"ON CONFLICT (service, primary_id, partner_system) DO UPDATE SET "
-	"partner_id = EXCLUDED.partner_id, active = EXCLUDED.active, "
-	"procedure_id = EXCLUDED.procedure_id, "
-	"sequence = EXCLUDED.sequence, "
-	"deauthorized_sequence = EXCLUDED.deauthorized_sequence, "
-	"epoch = EXCLUDED.epoch, profile_index = EXCLUDED.profile_index, "
-	"started_us = EXCLUDED.started_us, ended_us = EXCLUDED.ended_us",
-};
-
 const struct statement *const write_statements[] = {
-	&lock_mappings,	 &update_users,	    &insert_users,
-	&write_mappings, &write_migrations, NULL
+	&lock_mappings, &update_users, &insert_users, &write_mappings, NULL
 };
 
 /* --- which items ----------------------------------------------------------- */
@@ -465,6 +465,32 @@ static void add_procedures(struct columns *c, size_t number,
 				      &record->procedures[i]);
 }
 
+static void add_migration(struct columns *c, size_t number,
+			  const struct migration *migration)
+{
+	struct array **array = c->array;
+
+	INT8(number);
+	TEXT(migration->partner_system);
+	TEXT(migration->partner_id);
+	BOOL(migration->active);
+	UUID(migration->procedure_id);
+	INT8(migration->sequence);
+	INT8(migration->deauthorized_sequence);
+	INT8(migration->epoch);
+	INT2(migration->profile_index);
+	INT8(migration->started_us);
+	INT8(migration->ended_us);
+}
+
+static void add_migrations(struct columns *c, size_t number,
+			   const struct user_record *record)
+{
+	for (size_t i = 0; i < record->migration_count; i++)
+		if (record->migrations[i].changed)
+			add_migration(c, number, &record->migrations[i]);
+}
+
 /* The chosen items from `first` to before `end`. */
 static void send_users(struct postgres *postgres, struct part *part,
 		       const struct statement *statement, size_t first,
@@ -487,8 +513,13 @@ static void send_users(struct postgres *postgres, struct part *part,
 		ARRAY_TEXT,
 		ARRAY_INT8,
 	};
+	static const enum array_type migration_types[] = {
+		ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT, ARRAY_BOOL,
+		ARRAY_UUID, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+		ARRAY_INT2, ARRAY_INT8, ARRAY_INT8,
+	};
 	struct array_set *set = &postgres->parameters;
-	struct columns users, procedures, mappings;
+	struct columns users, procedures, mappings, migrations;
 
 	if (first == end)
 		return;
@@ -498,12 +529,14 @@ static void send_users(struct postgres *postgres, struct part *part,
 	COLUMNS(&users, set, user_types);
 	COLUMNS(&procedures, set, procedure_types);
 	COLUMNS(&mappings, set, mapping_types);
+	COLUMNS(&migrations, set, migration_types);
 	for (size_t i = first; i < end; i++) {
 		const struct user_record *record = part->items[i]->record;
 
 		add_user(&users, record);
 		add_procedures(&procedures, i - first + 1, record);
 		add_mapping_guards(&mappings, i - first + 1, record);
+		add_migrations(&migrations, i - first + 1, record);
 	}
 	part->offsets[part->statement_count] = first;
 	part->gives_users[part->statement_count] = true;
@@ -553,49 +586,6 @@ static void send_mappings(struct postgres *postgres, struct part *part)
 		execute(postgres, part, &write_mappings);
 }
 
-static void add_migration(struct columns *c, const struct user_record *record,
-			  const struct migration *migration)
-{
-	struct array **array = c->array;
-
-	INT2(record->service);
-	TEXT(record->primary_id);
-	INT8(record->version + 1);
-	TEXT(migration->partner_system);
-	TEXT(migration->partner_id);
-	BOOL(migration->active);
-	UUID(migration->procedure_id);
-	INT8(migration->sequence);
-	INT8(migration->deauthorized_sequence);
-	INT8(migration->epoch);
-	INT2(migration->profile_index);
-	INT8(migration->started_us);
-	INT8(migration->ended_us);
-}
-
-static void send_migrations(struct postgres *postgres, struct part *part)
-{
-	static const enum array_type types[] = {
-		ARRAY_INT2, ARRAY_TEXT, ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT,
-		ARRAY_BOOL, ARRAY_UUID, ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
-		ARRAY_INT2, ARRAY_INT8, ARRAY_INT8,
-	};
-	struct columns columns;
-
-	array_set_start(&postgres->parameters);
-	COLUMNS(&columns, &postgres->parameters, types);
-	for (size_t i = 0; i < part->chosen; i++) {
-		const struct user_record *record = part->items[i]->record;
-
-		for (size_t k = 0; k < record->migration_count; k++)
-			if (record->migrations[k].changed)
-				add_migration(&columns, record,
-					      &record->migrations[k]);
-	}
-	if (columns.array[0]->count)
-		execute(postgres, part, &write_migrations);
-}
-
 static void send(struct postgres *postgres, struct part *part)
 {
 	memset(part->gives_users, 0, sizeof(part->gives_users));
@@ -605,7 +595,6 @@ static void send(struct postgres *postgres, struct part *part)
 	send_users(postgres, part, &update_users, 0, part->known);
 	send_users(postgres, part, &insert_users, part->known, part->chosen);
 	send_mappings(postgres, part);
-	send_migrations(postgres, part);
 	/* Nothing to ask is no lease lost. */
 	part->lease_seen = !part->chosen;
 }

@@ -193,7 +193,7 @@ static const char big_tables[] =
     "INSERT INTO user_state SELECT 1, id, 2, 1, 1, 1, 1, 1, '3' FROM u; "
     "INSERT INTO procedure SELECT 1, id, gen_random_uuid(), visitor, n, 2, 1, "
     "CASE WHEN n = 1 AND i <= 448 THEN 3 ELSE 4 END, 1, 0, false, 1, 1, 1, "
-    "NULL, NULL, 'b.example', '', i, 1, n, 'n1', 1 "
+    "NULL, NULL, 'b.example', '', i, 1, n, 'n1', 1, n = 1 AND i <= 448 "
     "FROM u, generate_series(1, 2) AS n; "
     "INSERT INTO partner_mapping SELECT 1, visitor, id, 'a.example', 1, "
     "1 + i % 3, gen_random_uuid(), 1, 1, 1, 0, '3' FROM u; "
