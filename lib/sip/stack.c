@@ -176,6 +176,10 @@ void sip_stack_drain(struct sip_stack *stack)
 
 size_t sip_stack_pending(const struct sip_stack *stack)
 {
-	return server_transactions_waiting(stack->server_transactions) +
-	       client_outstanding(stack);
+	return server_transactions_waiting(stack->server_transactions);
+}
+
+size_t sip_stack_outstanding(const struct sip_stack *stack)
+{
+	return client_outstanding(stack);
 }

@@ -43,7 +43,9 @@ MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
 
 /* From now on new requests get 503 with Retry-After; OPTIONS too. */
 MCMIG_API void sip_stack_drain(struct sip_stack *stack);
-/* Transactions that wait for an answer of ours or of a peer. */
+/* Requests that wait for an answer of ours. */
 MCMIG_API size_t sip_stack_pending(const struct sip_stack *stack);
+/* Requests of ours that wait for a peer's answer. */
+MCMIG_API size_t sip_stack_outstanding(const struct sip_stack *stack);
 
 #endif

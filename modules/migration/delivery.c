@@ -152,7 +152,8 @@ static void retry_due(void *arg)
 {
 	struct owed *owed = arg;
 
-	attempt(owed->delivery, owed);
+	if (!owed->delivery->module->draining)
+		attempt(owed->delivery, owed);
 }
 
 /*
@@ -590,6 +591,13 @@ static void rescan(void *arg)
 	store_scan_live(module->core->store);
 }
 
+/* What was silent once may be silent again: a drain does not wait for it. */
+static bool is_in_flight(const struct owed *owed)
+{
+	return owed->state == OWED_STORING ||
+	       (owed->state == OWED_SENT && !owed->attempt);
+}
+
 size_t delivery_in_flight(const struct migration_module *module)
 {
 	struct delivery *delivery, *next;
@@ -598,8 +606,7 @@ size_t delivery_in_flight(const struct migration_module *module)
 	HASH_ITER(hh, module->deliveries->deliveries, delivery, next)
 	{
 		for (unsigned slot = 0; slot < OWED_END; slot++)
-			count += delivery->owed[slot].state == OWED_SENT ||
-				 delivery->owed[slot].state == OWED_STORING;
+			count += is_in_flight(&delivery->owed[slot]);
 	}
 	return count;
 }

@@ -43,6 +43,7 @@ struct migration_module {
 	struct mcinfo_parser *parser;
 	struct handle_table *inbound; /* struct inbound: waits for the store */
 	struct delivery_list *deliveries;
+	bool draining; /* nothing is sent again: it waits for the restart */
 	struct statistic requests, refused, unavailable;
 };
 
@@ -65,7 +66,7 @@ void delivery_update(struct migration_module *module,
 void delivery_hurry(struct migration_module *module,
 		    const struct user_record *record,
 		    const struct procedure *procedure);
-/* Messages that wait for their answer, or their answer for the store. */
+/* First messages that wait for their answer, and answers for the store. */
 size_t delivery_in_flight(const struct migration_module *module);
 
 /* message.c: what of a procedure is owed to whom. */

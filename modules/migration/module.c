@@ -208,6 +208,13 @@ static int reload(void *context, const void *values)
 	return err;
 }
 
+static void drain(void *context)
+{
+	struct migration_module *module = context;
+
+	module->draining = true;
+}
+
 static size_t pending(void *context)
 {
 	struct migration_module *module = context;
@@ -225,6 +232,7 @@ MODULE_EXPORT const struct module mcmig_module = {
 	.init = init,
 	.start = start,
 	.reload = reload,
+	.drain = drain,
 	.pending = pending,
 	.stop = stop,
 };

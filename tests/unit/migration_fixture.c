@@ -567,6 +567,16 @@ void server_stop(void)
 		server.sent[i].answered = true; /* nobody waits any more */
 }
 
+void server_drain(void)
+{
+	mcmig_module.drain(module);
+}
+
+size_t server_pending(void)
+{
+	return mcmig_module.pending(module);
+}
+
 void server_end(void)
 {
 	server_stop();

@@ -78,6 +78,9 @@ void server_prepare(void);
 void server_start(void); /* the database comes up at once */
 void server_stop(void);	 /* as a crash: only the tables stay */
 void server_end(void);
+/* As at SIGTERM; and what it still waits for. */
+void server_drain(void);
+size_t server_pending(void);
 
 void server_down(void);
 void server_up(void);

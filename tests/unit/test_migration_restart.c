@@ -351,7 +351,40 @@ static void test_a_flood_of_deauthorizations_is_bounded(void)
 	CU_ASSERT_EQUAL(reply->status, 503);
 }
 
+/* The first answer is worth waiting for; who was silent is left to the store. */
+static void test_a_drain_waits_for_first_answers_only(void)
+{
+	partner_asks(MCINFO_AUTHORIZATION, 1, 77);
+	CU_ASSERT_EQUAL(server_pending(), 1);
+	server_drain();
+	CU_ASSERT_EQUAL(server_pending(), 1);
+	server_answer(0, SIP_NO_ANSWER);
+	CU_ASSERT_EQUAL(server_pending(), 0);
+	server_wait_ms(HOUR_MS);
+	CU_ASSERT_EQUAL(server.sent_count, 1);
+	server_stop();
+	server_start();
+	CU_ASSERT_EQUAL(server.sent_count, 2);
+	server_answer(1, 200);
+	CU_ASSERT_TRUE(is_confirmed());
+}
+
+static void test_a_drain_does_not_wait_for_repeats(void)
+{
+	partner_asks(MCINFO_AUTHORIZATION, 1, 77);
+	server_answer(0, SIP_NO_ANSWER);
+	next_within(4010);
+	server_drain();
+	CU_ASSERT_EQUAL(server_pending(), 0);
+	server_answer(1, 200);
+	CU_ASSERT_TRUE(is_confirmed());
+}
+
 CU_TestInfo restart_tests[] = {
+	{ "a drain waits for first answers only",
+	  test_a_drain_waits_for_first_answers_only },
+	{ "a drain does not wait for repeats",
+	  test_a_drain_does_not_wait_for_repeats },
 	{ "moving while an answer is stored",
 	  test_moving_while_an_answer_is_stored },
 	{ "a partner that asks again is told again",

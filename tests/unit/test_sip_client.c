@@ -139,7 +139,7 @@ static void test_answer_is_matched_on_udp(void)
 	set_up();
 	fd = open_udp_peer(UDP4, &port);
 	CU_ASSERT_EQUAL(send_to_port("udp", port, 42), 0);
-	CU_ASSERT_EQUAL(sip_stack_pending(stack), 1);
+	CU_ASSERT_EQUAL(sip_stack_outstanding(stack), 1);
 	snprintf(text, sizeof(text), "%s", peer_receive(fd));
 	check_request(text, "UDP", sip_stack_address(stack, UDP4));
 	answer_with(fd, text, "403 Forbidden",
@@ -150,7 +150,7 @@ static void test_answer_is_matched_on_udp(void)
 	CU_ASSERT_EQUAL(answered.status, 403);
 	CU_ASSERT_EQUAL(answered.retry_after_s, 9);
 	CU_ASSERT_STRING_EQUAL(answered.warning, "not \"now\"");
-	CU_ASSERT_EQUAL(sip_stack_pending(stack), 0);
+	CU_ASSERT_EQUAL(sip_stack_outstanding(stack), 0);
 	/* A repeat of the answer is nobody's. */
 	answer_with(fd, text, "200 OK", "");
 	run_for(10);
@@ -293,7 +293,7 @@ static void test_lost_answer_is_given_again(void)
 	CU_ASSERT_EQUAL(answered.status, 200);
 	CU_ASSERT_EQUAL(recorded.count, 1);
 	CU_ASSERT_STRING_EQUAL(recorded.body, "hello");
-	CU_ASSERT_EQUAL(sip_stack_pending(stack), 0);
+	CU_ASSERT_EQUAL(sip_stack_outstanding(stack), 0);
 	fixture_stop();
 }
 
@@ -404,7 +404,7 @@ static void test_bounds(void)
 	CU_ASSERT_EQUAL(answered.handle, 1);
 	CU_ASSERT_EQUAL(send_to_port("udp", port, 8), 0);
 	CU_ASSERT(run_until(&answered.count, 6));
-	CU_ASSERT_EQUAL(sip_stack_pending(stack), 0);
+	CU_ASSERT_EQUAL(sip_stack_outstanding(stack), 0);
 	close(fd);
 	close(other);
 	fixture_stop();
@@ -435,7 +435,7 @@ static void test_bad_next_hops(void)
 	set_up();
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		CU_ASSERT_EQUAL(send_to(bad[i], 1, "hello"), EINVAL);
-	CU_ASSERT_EQUAL(sip_stack_pending(stack), 0);
+	CU_ASSERT_EQUAL(sip_stack_outstanding(stack), 0);
 	run_for(10);
 	CU_ASSERT_EQUAL(answered.count, 0);
 	fixture_stop();
