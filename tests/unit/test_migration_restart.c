@@ -362,8 +362,7 @@ static void test_a_drain_waits_for_first_answers_only(void)
 	CU_ASSERT_EQUAL(server_pending(), 0);
 	server_wait_ms(HOUR_MS);
 	CU_ASSERT_EQUAL(server.sent_count, 1);
-	server_stop();
-	server_start();
+	restart();
 	CU_ASSERT_EQUAL(server.sent_count, 2);
 	server_answer(1, 200);
 	CU_ASSERT_TRUE(is_confirmed());
