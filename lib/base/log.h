@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The log: one logfmt line an event on stderr, for journald and people.
- *   time=... level=warning subject=store msg="..." procedure=...
+ * The log: a time and logfmt, one line an event, on stderr, for people and
+ * journald.
+ *   2026-01-31T23:59:59.123456Z level=warning subject=store msg="..." key=...
  * The caller's text ends in key=value pairs where it has any. In all of it
  * control characters are replaced, so that a line stays one line; tokens never
  * reach a log.

@@ -28,7 +28,7 @@ struct stats;
 	C(dropped_send_failed, "answers dropped: could not be sent")           \
 	C(dropped_unanswered, "requests dropped: no answer after 64*T1")       \
 	C(dropped_stray_response, "responses dropped: match no request")       \
-	C(silent_connections, "connections ended: nothing ever came")         \
+	C(silent_connections, "connections ended: nothing ever came")          \
 	C(refused_table_full, "503: server transaction table full")            \
 	C(refused_draining, "503: draining")                                   \
 	C(client_sent, "MESSAGE requests sent, without repeats")               \
