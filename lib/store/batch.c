@@ -208,7 +208,7 @@ send_batch(struct store *store, struct batch *batch, struct work **queue,
 	if (batch->count || !*queue)
 		return;
 	fill(batch, queue, store->config.batch_max);
-	batch->begun_ms = clock_monotonic_ms();
+	batch->begun_us = clock_utc_us();
 	stat_increment(&store->stat_batches);
 	timer_start(store->timers, &batch->deadline,
 		    store->config.commit_deadline_ms, batch_overdue, store);
@@ -338,6 +338,14 @@ static void one_written(struct store *store, struct work *work)
 	finish(store, work, EIO);
 }
 
+static void observe_commit(struct store *store, const struct batch *batch)
+{
+	uint64_t now_us = clock_utc_us();
+
+	if (now_us >= batch->begun_us) /* else the clock was set back */
+		stat_observe_us(&store->stat_commit, now_us - batch->begun_us);
+}
+
 void store_written(struct store *store, int error)
 {
 	struct batch *batch = &store->writing;
@@ -346,8 +354,7 @@ void store_written(struct store *store, int error)
 		fail_batch(store, batch, error);
 		return;
 	}
-	stat_observe_us(&store->stat_commit,
-			(clock_monotonic_ms() - batch->begun_ms) * 1000);
+	observe_commit(store, batch);
 	for (size_t i = 0; i < batch->count; i++)
 		one_written(store, batch->works[i]);
 	batch_close(store, batch);

@@ -54,7 +54,7 @@ struct batch {
 	struct store_item **items;
 	size_t count; /* 0: none is under way */
 	struct timer deadline;
-	uint64_t begun_ms;
+	uint64_t begun_us; /* UTC */
 };
 
 enum { QUERY_MAX = 16 };
