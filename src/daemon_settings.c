@@ -108,8 +108,8 @@ static const struct setting settings[] = {
 	  .min = 600000,
 	  .max = 2592000000,
 	  .offset = AT(store_retention_ms),
-	  .help = "How long finished procedures are kept: longer than any copy "
-		  "of a request can live." },
+	  .help = "How long finished procedures, and users with nothing else, "
+		  "are kept: longer than any copy of a request can live." },
 	{ 0 },
 };
 

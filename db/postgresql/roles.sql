@@ -26,7 +26,7 @@ GRANT USAGE ON SCHEMA mcmig
 GRANT SELECT ON ALL TABLES IN SCHEMA mcmig TO mcmig_daemon;
 GRANT INSERT, UPDATE ON mcmig.node, mcmig.user_state, mcmig.procedure,
 	mcmig.partner_mapping, mcmig.primary_migration TO mcmig_daemon;
-GRANT DELETE ON mcmig.procedure TO mcmig_daemon;
+GRANT DELETE ON mcmig.procedure, mcmig.user_state TO mcmig_daemon;
 
 -- People and tools that provision: they see the state, but only the daemons
 -- change it, under guards that know of no other writer.

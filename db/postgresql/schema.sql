@@ -112,7 +112,8 @@ CREATE TABLE node (
 	lease_until timestamptz NOT NULL
 );
 
--- One row a user and service; every transition of the user raises `version`.
+-- One row a user and service; every transition of the user raises `version`,
+-- which starts at the time of the first (see "Purge" in doc/architecture.md).
 CREATE TABLE user_state (
 	service         smallint NOT NULL,
 	primary_id      text COLLATE "C" NOT NULL,
@@ -122,6 +123,9 @@ CREATE TABLE user_state (
 	last_order      bigint NOT NULL,
 	last_epoch      bigint NOT NULL,
 	confirmed_epoch bigint NOT NULL,
+	-- Of the last write, by the daemon's clock. The purge takes users with
+	-- nothing left by it.
+	touched_us      bigint NOT NULL,
 	-- The transaction that wrote the row: the later statements of a batch
 	-- see by it whose guard has held.
 	written_by      xid8 NOT NULL,

@@ -115,6 +115,7 @@ CREATE TABLE user_state (
 	last_order      INTEGER NOT NULL,
 	last_epoch      INTEGER NOT NULL,
 	confirmed_epoch INTEGER NOT NULL,
+	touched_us      INTEGER NOT NULL,
 	PRIMARY KEY (service, primary_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -121,6 +121,7 @@ struct user_record {
 	enum procedure_role role;
 	char primary_id[MCID_SIZE]; /* canonical */
 	uint64_t version;	    /* of the stored row; 0: no row yet */
+	uint64_t first_version;	    /* of a row that is to be made; 0: as 1 */
 	uint64_t last_sequence;	    /* partner: the last one stamped */
 	uint64_t last_order;	  /* ms; partner: of the last request looked at,
 				 * primary: of the last one accepted */
@@ -146,6 +147,14 @@ struct user_record {
 	struct permission *permissions; /* primary */
 	size_t permission_count;
 };
+
+/* Of the stored row after the next write. */
+static inline uint64_t record_next_version(const struct user_record *record)
+{
+	if (!record->version && record->first_version)
+		return record->first_version;
+	return record->version + 1;
+}
 
 MCMIG_API void record_init(struct user_record *record, enum mc_service service,
 			   enum procedure_role role, const char *primary_id);

@@ -146,7 +146,7 @@ void record_settle(struct user_record *record)
 {
 	size_t kept = 0;
 
-	record->version++;
+	record->version = record_next_version(record);
 	for (size_t i = 0; i < record->procedure_count; i++) {
 		record->procedures[i].changed = false;
 		record->procedures[i].is_new = false;

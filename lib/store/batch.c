@@ -56,6 +56,9 @@ static void apply(struct store *store, struct work *work)
 	} else if (must_look_again(work)) {
 		load_again(store, work);
 	} else if (work->transition.result == TRANSITION_APPLIED) {
+		/* Above all versions of a row that the purge has deleted: a
+		 * record that a node has cached of it is not taken for this. */
+		record->first_version = clock_utc_us();
 		enqueue(&store->to_write, work);
 	} else {
 		finish(store, work, 0);

@@ -9,7 +9,7 @@
 
 #include "base/uuid.h"
 
-#define ARRAY_PARAMETERS_MAX 48
+#define ARRAY_PARAMETERS_MAX 49
 
 enum array_type { /* object IDs of pg_type.dat, fixed for ever */
 		  ARRAY_BOOL = 16,

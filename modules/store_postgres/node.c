@@ -16,7 +16,6 @@
 #include "store_postgres/row.h"
 
 #define RENEWALS_A_LEASE 3
-#define PURGE_PAGES 4096
 
 /* Its commit also waits for the synchronous standbys, if there are any: what
  * was committed before, by a connection lost since, is on them as well. */
@@ -46,19 +45,47 @@ static const struct statement renew_lease = {
  * than all the reading. Rows that a batch has locked are left for the next
  * round: no deadlock.
  */
-static const struct statement purge = {
-	"purge",
-	"WITH gone AS (DELETE FROM procedure WHERE ctid = ANY (ARRAY("
-	"SELECT ctid FROM procedure "
-	"WHERE ctid >= $3::text::tid AND ctid < $4::text::tid "
-	"AND NOT is_live AND finished_us < $1::bigint LIMIT $2::bigint "
-	"FOR UPDATE SKIP LOCKED)) RETURNING 1) "
-	"SELECT (SELECT count(*) FROM gone), pg_relation_size('procedure') / "
-	"current_setting('block_size')::bigint",
+#define PURGE(table, condition)                                        \
+	"WITH gone AS (DELETE FROM " table " WHERE ctid = ANY (ARRAY(" \
+	"SELECT ctid FROM " table " AS t "                             \
+	"WHERE ctid >= $3::text::tid AND ctid < $4::text::tid "        \
+	"AND " condition "LIMIT $2::bigint FOR UPDATE SKIP LOCKED)) "  \
+	"RETURNING 1) SELECT (SELECT count(*) FROM gone), "            \
+	"pg_relation_size('" table "') / "                             \
+	"current_setting('block_size')::bigint"
+
+static const struct statement purge_procedures = {
+	"purge_procedures",
+	PURGE("procedure", "NOT is_live AND finished_us < $1::bigint "),
+};
+
+/* OFFSET 0 keeps each a look into an index: as a join it might read the other
+ * table whole. */
+#define HAS_NONE(table, condition)                        \
+	"AND NOT EXISTS (SELECT FROM " table " AS o "     \
+	"WHERE o.service = t.service AND o.primary_id = " \
+	"t.primary_id " condition "OFFSET 0) "
+
+static const struct statement purge_users = {
+	"purge_users",
+	PURGE("user_state",
+	      "touched_us < $1::bigint " HAS_NONE("procedure", "AND o.is_live ")
+		  HAS_NONE("partner_mapping", "")
+		      HAS_NONE("primary_migration", "")),
+};
+
+/* Looking for what a user still has costs more than looking at a procedure. */
+static const struct {
+	const struct statement *statement;
+	unsigned pages; /* at a time */
+} purges[PURGES] = {
+	[PURGE_PROCEDURES] = { &purge_procedures, 4096 },
+	[PURGE_USERS] = { &purge_users, 1024 },
 };
 
 const struct statement *const node_statements[] = { &take_lease, &renew_lease,
-						    &purge, NULL };
+						    &purge_procedures,
+						    &purge_users, NULL };
 
 static struct connection *watcher(struct postgres *postgres)
 {
@@ -170,13 +197,13 @@ static void purge_result(struct request *request, unsigned statement,
 			 const PGresult *result)
 {
 	struct postgres *postgres = request->arg;
+	uint64_t *page = &postgres->purge_pages[statement];
 
-	(void)statement;
 	if (row_integer(result, 0, 0) >= postgres->purge_limit)
 		return;
-	postgres->purge_page += PURGE_PAGES;
-	if (postgres->purge_page >= row_integer(result, 0, 1))
-		postgres->purge_page = 0;
+	*page += purges[statement].pages;
+	if (*page >= row_integer(result, 0, 1))
+		*page = 0;
 }
 
 static void add_tid(struct array_set *parameters, uint64_t page)
@@ -199,11 +226,25 @@ static void purged(struct request *request, enum request_outcome outcome)
 				  request->error);
 }
 
+static void send_purge(struct postgres *postgres, enum purge purge,
+		       uint64_t before_us)
+{
+	struct array_set *parameters = &postgres->parameters;
+	uint64_t page = postgres->purge_pages[purge];
+
+	array_set_start(parameters);
+	array_set_add_int8(parameters, before_us);
+	array_set_add_int8(parameters, postgres->purge_limit);
+	add_tid(parameters, page);
+	add_tid(parameters, page + purges[purge].pages);
+	connection_execute(watcher(postgres), purges[purge].statement,
+			   parameters);
+}
+
 int node_purge(struct store_backend *backend, uint64_t finished_before_us,
 	       size_t limit)
 {
 	struct postgres *postgres = (struct postgres *)backend;
-	struct array_set *parameters = &postgres->parameters;
 
 	if (!session_is_up(postgres))
 		return EAGAIN;
@@ -214,12 +255,8 @@ int node_purge(struct store_backend *backend, uint64_t finished_before_us,
 	postgres->purge = (struct request){ .result = purge_result,
 					    .done = purged,
 					    .arg = postgres };
-	array_set_start(parameters);
-	array_set_add_int8(parameters, finished_before_us);
-	array_set_add_int8(parameters, limit);
-	add_tid(parameters, postgres->purge_page);
-	add_tid(parameters, postgres->purge_page + PURGE_PAGES);
-	connection_execute(watcher(postgres), &purge, parameters);
+	send_purge(postgres, PURGE_PROCEDURES, finished_before_us);
+	send_purge(postgres, PURGE_USERS, finished_before_us);
 	connection_finish(watcher(postgres), &postgres->purge);
 	return 0;
 }

@@ -28,6 +28,13 @@ enum session_state {
 	SESSION_WAITING, /* for the next attempt */
 };
 
+/* Statements of one transaction, in this order. */
+enum purge {
+	PURGE_PROCEDURES,
+	PURGE_USERS, /* with nothing left */
+	PURGES,
+};
+
 struct postgres_config {
 	const char *conninfo;
 	uint32_t connect_timeout_ms;
@@ -85,7 +92,8 @@ struct postgres {
 	size_t live_count;
 	struct request purge;
 	bool purging;
-	uint64_t purge_page, purge_limit; /* where, how many rows */
+	uint64_t purge_pages[PURGES]; /* where each goes on */
+	uint64_t purge_limit;	      /* rows */
 	struct request directory_load;
 	bool directory_loading;
 	struct directory *directory;

@@ -175,6 +175,11 @@ static const char reader_settings[] =
     "SELECT set_config('default_transaction_isolation', 'repeatable read', "
     "false), set_config('default_transaction_read_only', 'on', false)";
 
+/* The purge's plan is made when the tables are empty, and one statement may find
+ * them grown. */
+static const char watcher_settings[] =
+    "SELECT set_config('enable_seqscan', 'off', false)";
+
 enum setup_statement {
 	SETUP_VERSION, /* first: without a schema this is what fails */
 	SETUP_KEY,
@@ -264,6 +269,8 @@ static void connection_opened(struct connection *connection)
 	connection_query(connection, settings);
 	if (role == READER)
 		connection_query(connection, reader_settings);
+	if (role == WATCHER)
+		connection_query(connection, watcher_settings);
 	for (unsigned i = 0; i < 4 && statements_of[role][i]; i++)
 		for (const struct statement *const *s = statements_of[role][i];
 		     *s; s++)

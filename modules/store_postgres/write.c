@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store_postgres/postgres.h"
 #include "store_postgres/row.h"
@@ -25,7 +26,8 @@ static const struct statement lock_mappings = {
 /*
  * The users with their procedures and migrations are one statement, so that what
  * was written of the former is at hand for the latter; $34 on are what mappings
- * are expected to be. Its first row, 0, tells that the lease is held.
+ * are expected to be, $49 is the time. Its first row, 0, tells that the lease
+ * is held.
  */
 #define WRITE_INPUT                                                          \
 	"WITH lease AS MATERIALIZED (SELECT FROM node "                      \
@@ -118,6 +120,7 @@ static const struct statement update_users = {
 		    "version = i.version + 1, last_sequence = i.last_sequence, "
 		    "last_order = i.last_order, last_epoch = i.last_epoch, "
 		    "confirmed_epoch = i.confirmed_epoch, "
+		    "touched_us = $49::int8, "
 		    "written_by = pg_current_xact_id() "
 		    "FROM lease, i WHERE u.service = i.service "
 		    "AND u.primary_id = i.primary_id AND u.version = i.version "
@@ -130,9 +133,10 @@ static const struct statement insert_users = {
 	WRITE_INPUT
 	"inserted AS (INSERT INTO user_state (service, primary_id, role, "
 	"version, last_sequence, last_order, last_epoch, confirmed_epoch, "
-	"written_by) "
-	"SELECT service, primary_id, role, 1, last_sequence, last_order, "
-	"last_epoch, confirmed_epoch, pg_current_xact_id() "
+	"touched_us, written_by) "
+	"SELECT service, primary_id, role, version + 1, last_sequence, "
+	"last_order, last_epoch, confirmed_epoch, $49::int8, "
+	"pg_current_xact_id() "
 	"FROM lease, i WHERE " NOT_BLOCKED
 	"ON CONFLICT DO NOTHING RETURNING service, primary_id), "
 	"written AS MATERIALIZED (SELECT item FROM inserted "
@@ -391,7 +395,7 @@ static void add_user(struct columns *c, const struct user_record *record)
 	INT2(record->service);
 	TEXT(record->primary_id);
 	INT2(record->role);
-	INT8(record->version);
+	INT8(record_next_version(record) - 1);
 	INT8(record->last_sequence);
 	INT8(record->last_order);
 	INT8(record->last_epoch);
@@ -530,6 +534,7 @@ static void send_users(struct postgres *postgres, struct part *part,
 	COLUMNS(&procedures, set, procedure_types);
 	COLUMNS(&mappings, set, mapping_types);
 	COLUMNS(&migrations, set, migration_types);
+	array_set_add_int8(set, clock_utc_us());
 	for (size_t i = first; i < end; i++) {
 		const struct user_record *record = part->items[i]->record;
 
@@ -550,7 +555,7 @@ static void add_mapping(struct columns *c, const struct user_record *record,
 
 	INT2(record->service);
 	TEXT(record->primary_id);
-	INT8(record->version + 1);
+	INT8(record_next_version(record));
 	TEXT(mapping->partner_id);
 	TEXT(mapping->primary_id);
 	TEXT(mapping->primary_system);

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/uuid.h"
+#include "mcinfo/mcid.h"
 #include "statements.h"
 
 #define REASON_SIZE 256
@@ -29,6 +30,9 @@ struct connection {
 	uint64_t incarnation; /* held last; 0: never held one */
 	uint64_t renew_ms;    /* when to renew the lease */
 	int64_t data_version;
+	/* The last user that the purge has looked at. */
+	unsigned purged_service;
+	char purged_id[MCID_SIZE];
 	uint64_t busy_since_ms;
 	bool busy_told;
 	struct uuid derivation_key;

@@ -49,17 +49,72 @@ int find_live(struct connection *connection, unsigned after_service,
 	return 0;
 }
 
-int purge(struct connection *connection, uint64_t finished_before_us,
-	  size_t limit)
+static int purge_procedures(struct connection *connection, uint64_t before_us,
+			    size_t limit)
 {
 	sqlite3_stmt *statement =
 	    connection_statement(connection, STATEMENT_PURGE);
 
+	bind_number(statement, 1, before_us);
+	bind_number(statement, 2, limit);
+	return connection_run(statement);
+}
+
+/* Up to which user a stretch of so many goes; the last one: all that follow. */
+static int find_purge_end(struct connection *connection, size_t limit,
+			  unsigned *servicep, char *primary_id, bool *lastp)
+{
+	sqlite3_stmt *find =
+	    connection_statement(connection, STATEMENT_PURGE_END);
+	int rc;
+
+	bind_number(find, 1, connection->purged_service);
+	bind_text(find, 2, connection->purged_id);
+	bind_number(find, 3, limit);
+	rc = sqlite3_step(find);
+	*lastp =
+	    rc != SQLITE_ROW || !column_text(find, 1, primary_id, MCID_SIZE);
+	if (*lastp)
+		*primary_id = '\0';
+	*servicep = *lastp ? INT32_MAX : column_number(find, 0);
+	sqlite3_reset(find);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int purge_users(struct connection *connection, uint64_t before_us,
+		       size_t limit)
+{
+	sqlite3_stmt *statement;
+	unsigned service = 0;
+	char primary_id[MCID_SIZE] = "";
+	bool last = false;
+	int rc = find_purge_end(connection, limit, &service, primary_id, &last);
+
+	if (rc)
+		return rc;
+	statement = connection_statement(connection, STATEMENT_PURGE_USERS);
+	bind_number(statement, 1, before_us);
+	bind_number(statement, 2, connection->purged_service);
+	bind_text(statement, 3, connection->purged_id);
+	bind_number(statement, 4, service);
+	bind_text(statement, 5, primary_id);
+	rc = connection_run(statement);
+	connection->purged_service = last ? 0 : service;
+	memcpy(connection->purged_id, primary_id, MCID_SIZE);
+	return rc;
+}
+
+int purge(struct connection *connection, uint64_t finished_before_us,
+	  size_t limit)
+{
+	int rc;
+
 	if (finished_before_us > INT64_MAX)
 		finished_before_us = INT64_MAX;
-	bind_number(statement, 1, finished_before_us);
-	bind_number(statement, 2, limit);
-	return batch_failed(connection, connection_run(statement));
+	rc = purge_procedures(connection, finished_before_us, limit);
+	if (!rc)
+		rc = purge_users(connection, finished_before_us, limit);
+	return batch_failed(connection, rc);
 }
 
 /* --------------------------------------------------------------- directory */

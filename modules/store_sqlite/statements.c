@@ -12,6 +12,7 @@
 #define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now'"
 #define ROWS_MAX "LIMIT 1000" /* STORE_QUERY_ROWS_MAX */
 #define OF_USER "WHERE service = ?1 AND primary_id = ?2 "
+#define HAS_USER "WHERE service = u.service AND primary_id = u.primary_id "
 #define SERVICE_NAME "(SELECT name FROM mc_service WHERE service = ?1) "
 
 #define PROCEDURE_COLUMNS \
@@ -128,8 +129,8 @@ const char *const statement_sql[STATEMENT_END] = {
 		"AND procedure_id = ?3 AND partner_id = ?4 AND sequence = ?5",
 	[STATEMENT_PUT_USER_STATE] =
 		"REPLACE INTO user_state (service, primary_id, role, version, "
-		"last_sequence, last_order, last_epoch, confirmed_epoch) "
-		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		"last_sequence, last_order, last_epoch, confirmed_epoch, "
+		"touched_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STATEMENT_PUT_PROCEDURE] =
 		"REPLACE INTO procedure (service, primary_id, procedure_id, "
 		"partner_id, sequence, role, verb, state, outcome, cause, "
@@ -163,6 +164,21 @@ const char *const statement_sql[STATEMENT_END] = {
 		"FROM procedure INDEXED BY procedure_finished "
 		"WHERE state = 4 AND NOT telling AND finished_us < ?1 "
 		"LIMIT ?2)",
+	/* By the key, round and round: no index for it that each write pays. */
+	[STATEMENT_PURGE_END] =
+		"SELECT service, primary_id FROM user_state "
+		"WHERE (service, primary_id) > (?1, ?2) "
+		"ORDER BY service, primary_id LIMIT 1 OFFSET ?3 - 1",
+	[STATEMENT_PURGE_USERS] =
+		"DELETE FROM user_state AS u "
+		"WHERE (service, primary_id) > (?2, ?3) "
+		"AND (service, primary_id) <= (?4, ?5) AND touched_us < ?1 "
+		"AND NOT EXISTS (SELECT 1 FROM procedure "
+		"INDEXED BY procedure_live "
+		HAS_USER "AND (state <> 4 OR telling)) "
+		"AND NOT EXISTS (SELECT 1 FROM partner_mapping "
+		"INDEXED BY partner_mapping_by_primary_id " HAS_USER ") "
+		"AND NOT EXISTS (SELECT 1 FROM primary_migration " HAS_USER ")",
 	[STATEMENT_SYSTEMS] = "SELECT name, enabled FROM mc_system",
 	[STATEMENT_DOMAINS] = "SELECT system, domain FROM mc_system_domain",
 	[STATEMENT_SERVERS] =

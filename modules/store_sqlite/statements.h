@@ -34,8 +34,11 @@ enum statement {
 	STATEMENT_PUT_MAPPING,
 	STATEMENT_PUT_MIGRATION,
 
-	STATEMENT_FIND_LIVE, /* service, primary_id, limit */
-	STATEMENT_PURGE,     /* finished before, limit */
+	STATEMENT_FIND_LIVE,   /* service, primary_id, limit */
+	STATEMENT_PURGE,       /* finished before, limit */
+	STATEMENT_PURGE_END,   /* service, primary_id, limit */
+	STATEMENT_PURGE_USERS, /* touched before, then from and to: service,
+				* primary_id */
 	STATEMENT_SYSTEMS,
 	STATEMENT_DOMAINS,
 	STATEMENT_SERVERS,

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "batch.h"
 
@@ -37,9 +38,9 @@ static bool mapping_fits(const struct mapping *m)
 
 static bool record_fits(const struct user_record *record)
 {
-	bool all = fits(record->version + 1) && fits(record->last_sequence) &&
-		   fits(record->last_order) && fits(record->last_epoch) &&
-		   fits(record->confirmed_epoch);
+	bool all = fits(record_next_version(record)) &&
+		   fits(record->last_sequence) && fits(record->last_order) &&
+		   fits(record->last_epoch) && fits(record->confirmed_epoch);
 
 	for (size_t i = 0; i < record->procedure_count; i++)
 		all &= !record->procedures[i].changed ||
@@ -137,11 +138,12 @@ static int put_user_state(struct connection *connection,
 	bind_number(put, 1, record->service);
 	bind_text(put, 2, record->primary_id);
 	bind_number(put, 3, record->role);
-	bind_number(put, 4, record->version + 1);
+	bind_number(put, 4, record_next_version(record));
 	bind_number(put, 5, record->last_sequence);
 	bind_number(put, 6, record->last_order);
 	bind_number(put, 7, record->last_epoch);
 	bind_number(put, 8, record->confirmed_epoch);
+	bind_number(put, 9, clock_utc_us());
 	return connection_run(put);
 }
 

@@ -294,7 +294,7 @@ static struct tables_user *write_user(struct tables *tables,
 	row->service = record->service;
 	row->role = record->role;
 	memcpy(row->primary_id, record->primary_id, MCID_SIZE);
-	row->version = record->version + 1;
+	row->version = record_next_version(record);
 	row->last_sequence = record->last_sequence;
 	row->last_order = record->last_order;
 	row->last_epoch = record->last_epoch;

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 void test_schema_version_is_checked(void)
 {
 	struct store *store;
@@ -280,6 +282,160 @@ void test_purge(void)
 	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM procedure "
 				      "WHERE finished_us IN (100, 101)"),
 			2);
+	record_clear(&record);
+	fixture_close(store);
+}
+
+/* A purge goes through the users in stretches: several see them all. */
+static bool purge_leaves_users(struct store *store, uint64_t before_us,
+			       size_t limit, long rows)
+{
+	static const char sql[] = "SELECT count(*) FROM user_state";
+	const struct store_backend_ops *ops = store->backend->ops;
+
+	for (int i = 0; i < 100; i++) {
+		int err = ops->purge(store->backend, before_us, limit);
+
+		CU_ASSERT(!err || err == EBUSY);
+		store_contract_target.pump(store->backend, 5);
+		/* Two more rounds: nothing else goes. */
+		if (fixture_count(sql) == rows && i < 90)
+			i = 90;
+	}
+	CU_ASSERT_EQUAL(fixture_find_live(store, 0, "", 1), 0);
+	return fixture_count(sql) == rows;
+}
+
+static void write_user(struct store *store, const char *id,
+		       enum procedure_role role, enum mapping_status status,
+		       const struct migration *migration, bool live)
+{
+	struct user_record record;
+
+	record_init(&record, MC_SERVICE_MCPTT, role, id);
+	random_procedure(record_add_procedure(&record), id, live);
+	if (!live)
+		record.procedures[0].finished_us = 5;
+	if (status) {
+		struct mapping *mapping = record_add_mapping(&record);
+
+		random_mapping(mapping, id);
+		mapping->status = status;
+	}
+	if (migration)
+		*record_add_migration(&record) = *migration;
+	CU_ASSERT_EQUAL(fixture_write_one(store, &record), STORE_ITEM_DONE);
+	record_clear(&record);
+}
+
+static void write_users_who_stay(struct store *store)
+{
+	struct migration migration;
+
+	write_user(store, "sip:live@a.example", ROLE_PARTNER, 0, NULL, true);
+	write_user(store, "sip:active@a.example", ROLE_PARTNER, MAPPING_ACTIVE,
+		   NULL, false);
+	write_user(store, "sip:reserved@a.example", ROLE_PARTNER,
+		   MAPPING_RESERVED, NULL, false);
+	write_user(store, "sip:ended@a.example", ROLE_PARTNER, MAPPING_ENDED,
+		   NULL, false);
+	random_migration(&migration);
+	migration.active = true;
+	write_user(store, "sip:away@a.example", ROLE_PRIMARY, 0, &migration,
+		   false);
+	migration.active = false;
+	write_user(store, "sip:back@a.example", ROLE_PRIMARY, 0, &migration,
+		   false);
+	migration =
+	    (struct migration){ .changed = true, .deauthorized_sequence = 7 };
+	strcpy(migration.partner_system, "b.example");
+	write_user(store, "sip:left@a.example", ROLE_PRIMARY, 0, &migration,
+		   false);
+}
+
+void test_purge_of_users(void)
+{
+	struct store *store;
+	uint64_t begun_us = clock_utc_us();
+
+	fixture_reset();
+	store = fixture_open("n1", true);
+	write_users_who_stay(store);
+	for (int i = 0; i < 10; i++) {
+		char id[MCID_SIZE];
+
+		snprintf(id, sizeof(id), "sip:%d@a.example", i);
+		write_user(store, id, 1 + i % 2, 0, NULL, false);
+	}
+	/* Touched just now: none goes, though the procedures do. */
+	CU_ASSERT(purge_leaves_users(store, begun_us, 100, 17));
+	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM procedure"), 1);
+	fixture_execute("UPDATE user_state SET touched_us = 100 "
+			"WHERE primary_id <> 'sip:3@a.example'");
+	CU_ASSERT(purge_leaves_users(store, 100, 100, 17)); /* exclusive */
+	CU_ASSERT(purge_leaves_users(store, 101, 3, 8));
+	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM user_state "
+				      "WHERE primary_id = 'sip:3@a.example'"),
+			1);
+	CU_ASSERT(purge_leaves_users(store, clock_utc_us() + 1000000, 100, 7));
+	/* All who have something left, though touched long since. */
+	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM user_state "
+				      "WHERE touched_us = 100"),
+			7);
+	fixture_close(store);
+}
+
+void test_write_touches_the_user(void)
+{
+	struct user_record record;
+	struct store *store;
+	char sql[100];
+
+	fixture_reset();
+	store = fixture_open("n1", true);
+	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
+	for (int i = 0; i < 2; i++) {
+		snprintf(sql, sizeof(sql),
+			 "SELECT count(*) FROM user_state "
+			 "WHERE touched_us >= %llu",
+			 (unsigned long long)clock_utc_us());
+		CU_ASSERT_EQUAL(fixture_write_one(store, &record),
+				STORE_ITEM_DONE);
+		CU_ASSERT_EQUAL(fixture_count(sql), 1);
+		fixture_settle(&record);
+	}
+	record_clear(&record);
+	fixture_close(store);
+}
+
+/* Of a row that was purged a node may have a record left: the row that another
+ * has made since is not the one it knows. */
+void test_row_that_was_made_again_conflicts(void)
+{
+	struct user_record stale, record;
+	struct store *store;
+
+	fixture_reset();
+	store = fixture_open("n1", true);
+	random_record(&stale, ROLE_PARTNER, PRIMARY_ID);
+	stale.first_version = 1000;
+	CU_ASSERT_EQUAL(fixture_write_one(store, &stale), STORE_ITEM_DONE);
+	fixture_settle(&stale);
+	CU_ASSERT_EQUAL(stale.version, 1000);
+	CU_ASSERT(fixture_loads_as(store, &stale, NULL, ""));
+	fixture_execute("DELETE FROM procedure; DELETE FROM partner_mapping; "
+			"DELETE FROM user_state");
+	random_record(&record, ROLE_PARTNER, PRIMARY_ID);
+	record.service = stale.service;
+	record.first_version = 2000;
+	CU_ASSERT_EQUAL(fixture_write_one(store, &record), STORE_ITEM_DONE);
+	fixture_settle(&record);
+	CU_ASSERT_EQUAL(fixture_write_one(store, &stale), STORE_ITEM_CONFLICT);
+	CU_ASSERT(fixture_loads_as(store, &record, NULL, ""));
+	/* A row that is there goes on by one. */
+	CU_ASSERT_EQUAL(fixture_write_one(store, &record), STORE_ITEM_DONE);
+	CU_ASSERT_EQUAL(fixture_count("SELECT version FROM user_state"), 2001);
+	record_clear(&stale);
 	record_clear(&record);
 	fixture_close(store);
 }

@@ -24,6 +24,9 @@ void test_written_is_durable(void);
 void test_killed_writer_loses_nothing(void);
 void test_find_live(void);
 void test_purge(void);
+void test_purge_of_users(void);
+void test_write_touches_the_user(void);
+void test_row_that_was_made_again_conflicts(void);
 
 /* store_model.c */
 void test_random_operations_against_a_model(void);

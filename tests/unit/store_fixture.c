@@ -223,7 +223,7 @@ enum store_item_status fixture_write_one(struct store *store,
 
 void fixture_settle(struct user_record *record)
 {
-	record->version++;
+	record->version = record_next_version(record);
 	for (size_t i = 0; i < record->procedure_count; i++) {
 		record->procedures[i].changed = false;
 		record->procedures[i].is_new = false;

@@ -150,6 +150,7 @@ void test_missing_schema(void)
 /* With what roles.sql gives to a daemon, and not to others. */
 void test_daemon_role_suffices(void)
 {
+	static const char users[] = "SELECT count(*) FROM user_state";
 	struct store *store;
 	char conninfo[256];
 
@@ -168,8 +169,13 @@ void test_daemon_role_suffices(void)
 		CU_ASSERT_EQUAL(fixture_query(store, kind, ""), 0);
 		CU_ASSERT_EQUAL(fixture_query(store, kind, PRIMARY_ID), 0);
 	}
+	fixture_execute("INSERT INTO user_state VALUES "
+			"(1, 'sip:idle@a.example', 2, 1, 1, 1, 1, 1, 1, '3')");
 	CU_ASSERT_EQUAL(
 	    store->backend->ops->purge(store->backend, INT64_MAX, 10), 0);
+	for (int i = 0; i < 100 && fixture_count(users) != 1; i++)
+		store_contract_target.pump(store->backend, 20);
+	CU_ASSERT_EQUAL(fixture_count(users), 1);
 	CU_ASSERT_EQUAL(fixture_load_directory(store), 0);
 	CU_ASSERT_EQUAL(store->downs, 0);
 	fixture_close(store);
@@ -190,7 +196,7 @@ static const char big_tables[] =
     "INSERT INTO permission SELECT id, 'mcptt', 1, '*' FROM u; "
     "INSERT INTO admission (primary_system, primary_id, partner_id) "
     "SELECT 'c.example', CASE i % 2 WHEN 0 THEN id END, visitor FROM u; "
-    "INSERT INTO user_state SELECT 1, id, 2, 1, 1, 1, 1, 1, '3' FROM u; "
+    "INSERT INTO user_state SELECT 1, id, 2, 1, 1, 1, 1, 1, 1, '3' FROM u; "
     "INSERT INTO procedure SELECT 1, id, gen_random_uuid(), visitor, n, 2, 1, "
     "CASE WHEN n = 1 AND i <= 448 THEN 3 ELSE 4 END, 1, 0, false, 1, 1, 1, "
     "NULL, NULL, 'b.example', '', i, 1, n, 'n1', 1, n = 1 AND i <= 448 "
@@ -295,7 +301,7 @@ void test_plans_follow_growth(void)
 	    "WHERE schemaname = 'mcmig' AND relname = 'user_state'";
 	static const char grow[] =
 	    "INSERT INTO user_state SELECT 1, format('sip:user%s@a.example', "
-	    "i), 2, 1, 1, 1, 1, 1, '3' FROM generate_series(65, 20000) AS i";
+	    "i), 2, 1, 1, 1, 1, 1, 1, '3' FROM generate_series(65, 20000) AS i";
 	struct user_record records[TOUCHED];
 	struct store_item item[TOUCHED], *items[TOUCHED];
 	struct store *store;
