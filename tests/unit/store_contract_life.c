@@ -242,14 +242,26 @@ void test_find_live(void)
 	fixture_close(store);
 }
 
+/* A purge may still be under way when what it has done is to be seen. */
+static int start_purge(struct store *store, uint64_t before_us, size_t limit)
+{
+	const struct store_backend_ops *ops = store->backend->ops;
+	int err = ops->purge(store->backend, before_us, limit);
+
+	for (int i = 0; i < 100 && err == EBUSY; i++) {
+		store_contract_target.pump(store->backend, 20);
+		err = ops->purge(store->backend, before_us, limit);
+	}
+	return err;
+}
+
 /* A purge does not report: what it leaves is awaited. */
 static bool purge_leaves(struct store *store, uint64_t before_us, size_t limit,
 			 long rows)
 {
 	static const char sql[] = "SELECT count(*) FROM procedure";
 
-	CU_ASSERT_EQUAL(
-	    store->backend->ops->purge(store->backend, before_us, limit), 0);
+	CU_ASSERT_EQUAL(start_purge(store, before_us, limit), 0);
 	for (int i = 0; i < 100 && fixture_count(sql) != rows; i++)
 		store_contract_target.pump(store->backend, 20);
 	/* Nothing more goes, whatever is still under way. */
