@@ -48,8 +48,8 @@ struct store_item {
  *	mapping's row has mapping->version (0: none); each new procedure has no
  *	row; this node's lease is held. One fails: STORE_ITEM_CONFLICT (lease:
  *	the whole batch fails with EPERM).
- *   writes: the user's row with record_next_version(); each changed procedure, mapping
- *	(version + 1) and migration.
+ *   writes: the user's row with record_next_version(); each changed procedure,
+ *	mapping (version + 1) and migration.
  * The batch is durable when store_written() is called without an error.
  * The records are only read: record_settle() raises the versions. A changed
  * procedure that is not new and has no row any more (purged) is inserted. A
@@ -130,7 +130,7 @@ struct store_backend_ops {
 	 * Deletes up to `limit` procedures finished before, and users with
 	 * nothing left: last written before, no live procedure, no mapping of
 	 * any status, no migration. One call looks at a part of the users, the
-	 * next at the following part. Fire and forget.
+	 * next at the following part. Fire and forget; EBUSY while one runs.
 	 */
 	int (*purge)(struct store_backend *backend, uint64_t finished_before_us,
 		     size_t limit);
