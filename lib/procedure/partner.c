@@ -214,21 +214,33 @@ static void supersede(struct user_record *record, const struct event *event)
 	}
 }
 
+static bool is_full(const struct user_record *record)
+{
+	size_t live = 0;
+
+	for (size_t i = 0; i < record->procedure_count; i++)
+		live += procedure_is_live(&record->procedures[i]);
+	return live >= RECORD_LIVE_MAX;
+}
+
 /* The procedure ID is known: nothing runs twice. */
-static void repeat(struct procedure *procedure, const struct event *event,
+static void repeat(const struct user_record *record,
+		   struct procedure *procedure, const struct event *event,
 		   struct transition *transition)
 {
 	bool moved = strcmp(procedure->client_uri, event->client_uri) != 0;
 
 	if (procedure->verb != event->verb) {
-		transition_set(transition, TRANSITION_REFUSED, 400,
-			       "procedure ID already used for another "
-			       "procedure");
+		refuse_other_verb(transition);
 		return;
 	}
 	if (!moved && procedure->state != PROCEDURE_DONE) {
 		transition_set(transition, TRANSITION_ALREADY_APPLIED, 200,
 			       NULL);
+		return;
+	}
+	if (!procedure_is_live(procedure) && is_full(record)) {
+		refuse_full(transition);
 		return;
 	}
 	memcpy(procedure->client_uri, event->client_uri, CLIENT_URI_SIZE);
@@ -304,12 +316,11 @@ int partner_client_request(struct user_record *record,
 	if (!known)
 		known = find_running(record, event);
 	if (known) {
-		repeat(known, event, transition);
+		repeat(record, known, event, transition);
 		return 0;
 	}
-	if (record_is_full(record)) {
-		transition_set(transition, TRANSITION_REFUSED, 503,
-			       "too many procedures of this user");
+	if (is_full(record)) {
+		refuse_full(transition);
 		return 0;
 	}
 	transition_set(transition, TRANSITION_APPLIED, 200, NULL);

@@ -59,23 +59,40 @@ static bool is_full(const struct user_record *record, const struct event *event)
 {
 	size_t live = 0;
 
-	for (size_t i = 0; i < record->procedure_count; i++)
-		live += record->procedures[i].verb == event->verb &&
-			procedure_is_live(&record->procedures[i]);
-	return live >= (event->verb == MCINFO_AUTHORIZATION ? RECORD_LIVE_MAX
-							    : RECORD_ENDS_MAX);
+	for (size_t i = 0; i < record->procedure_count; i++) {
+		const struct procedure *procedure = &record->procedures[i];
+
+		live += procedure_is_live(procedure) &&
+			procedure->verb == event->verb &&
+			!strcmp(procedure->peer_system, event->peer_system);
+	}
+	return live >= RECORD_LIVE_MAX;
+}
+
+static bool is_confirmed(const struct procedure *procedure)
+{
+	return procedure->verb == MCINFO_AUTHORIZATION &&
+	       procedure->outcome == OUTCOME_SUCCESS &&
+	       procedure->state == PROCEDURE_DONE;
 }
 
 /* Taken before; a partner that asks again has not had the response. What was
  * confirmed it has. */
-static void repeat(struct procedure *procedure, const struct event *event,
+static void repeat(const struct user_record *record,
+		   struct procedure *procedure, const struct event *event,
 		   struct transition *transition)
 {
-	transition_set(transition, TRANSITION_ALREADY_APPLIED, 200, NULL);
-	if (procedure->state != PROCEDURE_DONE ||
-	    (procedure->verb == MCINFO_AUTHORIZATION &&
-	     procedure->outcome == OUTCOME_SUCCESS))
+	if (procedure->verb != event->verb) {
+		refuse_other_verb(transition);
 		return;
+	}
+	transition_set(transition, TRANSITION_ALREADY_APPLIED, 200, NULL);
+	if (procedure_is_live(procedure) || is_confirmed(procedure))
+		return;
+	if (is_full(record, event)) {
+		refuse_full(transition);
+		return;
+	}
 	procedure->deadline_us = event->now_us + event->limits.response_us;
 	procedure_change_state(procedure, PROCEDURE_ANSWERING, event->now_us);
 	transition->result = TRANSITION_APPLIED;
@@ -178,17 +195,11 @@ int primary_partner_request(struct user_record *record,
 	enum mcinfo_cause cause = CAUSE_NONE;
 
 	if (procedure) {
-		if (procedure->verb != event->verb)
-			transition_set(transition, TRANSITION_REFUSED, 400,
-				       "procedure ID already used for another "
-				       "procedure");
-		else
-			repeat(procedure, event, transition);
+		repeat(record, procedure, event, transition);
 		return 0;
 	}
 	if (is_full(record, event)) {
-		transition_set(transition, TRANSITION_REFUSED, 503,
-			       "too many procedures of this user");
+		refuse_full(transition);
 		return 0;
 	}
 	if (event->verb == MCINFO_AUTHORIZATION) {

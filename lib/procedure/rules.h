@@ -6,13 +6,12 @@
 #include "procedure/transition.h"
 
 /*
- * Live procedures of one user: no honest client comes near it, and it bounds
- * what one record can grow to.
+ * Live procedures of one user: at the partner in all, at the primary of each
+ * verb and partner system, so that none can lock the user out of another and a
+ * de-authorization finds room. No honest client comes near it, and it bounds
+ * what one record can grow to. Beyond it 503, which refuses nothing for good.
  */
 #define RECORD_LIVE_MAX 32
-/* Of which de-authorizations at the primary, which have room of their own, for
- * none is refused: a 503 is no refusal, the partner tells again. */
-#define RECORD_ENDS_MAX 32
 
 /* The one place where a procedure's state changes. false: not a legal change,
  * nothing has changed. */
@@ -30,8 +29,6 @@ struct procedure *procedure_begin(struct user_record *record,
 /* A repeated request has given it more time since. */
 bool deadline_was_moved(const struct procedure *procedure,
 			const struct event *event);
-
-bool record_is_full(const struct user_record *record);
 
 /* Each returns 0 or ENOMEM. */
 int partner_client_request(struct user_record *record,
@@ -61,6 +58,18 @@ static inline void transition_set(struct transition *transition,
 	transition->result = result;
 	transition->status = status;
 	transition->warning = warning;
+}
+
+static inline void refuse_full(struct transition *transition)
+{
+	transition_set(transition, TRANSITION_REFUSED, 503,
+		       "too many procedures of this user");
+}
+
+static inline void refuse_other_verb(struct transition *transition)
+{
+	transition_set(transition, TRANSITION_REFUSED, 400,
+		       "procedure ID already used for another procedure");
 }
 
 #endif

@@ -73,15 +73,6 @@ bool deadline_was_moved(const struct procedure *procedure,
 	       event->deadline_us != procedure->deadline_us;
 }
 
-bool record_is_full(const struct user_record *record)
-{
-	size_t live = 0;
-
-	for (size_t i = 0; i < record->procedure_count; i++)
-		live += procedure_is_live(&record->procedures[i]);
-	return live >= RECORD_LIVE_MAX;
-}
-
 bool event_needs_fresh_record(const struct event *event)
 {
 	/*

@@ -92,7 +92,6 @@ int work_add(struct store *store, struct work *work, enum mc_service service,
 	if (idle)
 		cache_use(&store->cache, entry);
 	work->entry = entry;
-	work->queued_ms = clock_monotonic_ms();
 	DL_APPEND(entry->works, work);
 	store->work_count++;
 	if (idle)
@@ -213,9 +212,12 @@ send_batch(struct store *store, struct batch *batch, struct work **queue,
 	fill(batch, queue, store->config.batch_max);
 	batch->begun_us = clock_utc_us();
 	stat_increment(&store->stat_batches);
-	timer_start(store->timers, &batch->deadline,
-		    store->config.commit_deadline_ms, batch_overdue, store);
-	err = send(store->backend, batch->items, batch->count);
+	/* No batch leaves without its deadline. */
+	err =
+	    timer_start(store->timers, &batch->deadline,
+			store->config.commit_deadline_ms, batch_overdue, store);
+	if (!err)
+		err = send(store->backend, batch->items, batch->count);
 	if (err)
 		fail_batch(store, batch, err);
 }

@@ -20,7 +20,6 @@ struct work {
 	bool is_live_look; /* no event: load and show */
 	bool fresh;	   /* the record was loaded for this very work */
 	unsigned conflicts;
-	uint64_t queued_ms;
 	store_done_h *done;
 	void *arg;
 	handle_t handle;
