@@ -5,7 +5,6 @@
  */
 #include "directory/directory.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,13 @@
 #define uthash_nonfatal_oom(element) ((element)->lost = true)
 #include <uthash.h>
 
+#include "directory/source.h"
+
 #define DOMAIN_SIZE 254 /* RFC 1035 2.3.4, and the closing NUL */
 
 struct system_entry {
 	struct directory_system system;
+	struct sources sources;
 	bool lost; /* uthash could not take it */
 	UT_hash_handle hh;
 };
@@ -36,12 +38,19 @@ struct directory {
 	struct domain_entry *by_domain;
 	struct system_entry **systems;
 	size_t count;
+	struct system_entry gateways; /* ours: no name, in no table */
 };
 
 int directory_create(struct directory **directoryp)
 {
 	*directoryp = calloc(1, sizeof(**directoryp));
 	return *directoryp ? 0 : ENOMEM;
+}
+
+static void clear_entry(struct system_entry *entry)
+{
+	free(entry->system.hops.servers);
+	sources_clear(&entry->sources);
 }
 
 void directory_destroy(struct directory *directory)
@@ -57,9 +66,10 @@ void directory_destroy(struct directory *directory)
 	}
 	HASH_CLEAR(hh, directory->by_name);
 	for (size_t i = 0; i < directory->count; i++) {
-		free(directory->systems[i]->system.servers);
+		clear_entry(directory->systems[i]);
 		free(directory->systems[i]);
 	}
+	clear_entry(&directory->gateways);
 	free(directory->systems);
 	free(directory);
 }
@@ -105,7 +115,7 @@ static int append_system(struct directory *directory,
 }
 
 int directory_add_system(struct directory *directory, const char *name,
-			 bool enabled)
+			 bool enabled, bool by_gateway)
 {
 	struct system_entry *entry;
 	int err;
@@ -119,6 +129,7 @@ int directory_add_system(struct directory *directory, const char *name,
 		return ENOMEM;
 	strcpy(entry->system.name, name);
 	entry->system.enabled = enabled;
+	entry->system.by_gateway = by_gateway;
 
 	err = append_system(directory, entry);
 	if (err)
@@ -171,60 +182,6 @@ int directory_add_domain(struct directory *directory, const char *system,
 	return 0;
 }
 
-struct host { /* of a server's URI: an address, in binary */
-	int family;
-	union {
-		struct in_addr in;
-		struct in6_addr in6;
-	};
-};
-
-/* "[...]" is IPv6; without brackets, as a socket gives it, either. */
-static int host_parse(const char *text, size_t length, struct host *host)
-{
-	char literal[INET6_ADDRSTRLEN];
-	bool bracketed =
-	    length > 2 && text[0] == '[' && text[length - 1] == ']';
-
-	if (bracketed) {
-		text++;
-		length -= 2;
-	}
-	if (!length || length >= sizeof(literal))
-		return EINVAL;
-	memcpy(literal, text, length);
-	literal[length] = '\0';
-
-	memset(host, 0, sizeof(*host));
-	host->family = AF_INET6;
-	if (inet_pton(AF_INET6, literal, &host->in6) == 1)
-		return 0;
-	host->family = AF_INET;
-	if (!bracketed && inet_pton(AF_INET, literal, &host->in) == 1)
-		return 0;
-	return EINVAL;
-}
-
-static bool host_equal(const struct host *a, const struct host *b)
-{
-	if (a->family != b->family)
-		return false;
-	return a->family == AF_INET ? a->in.s_addr == b->in.s_addr
-				    : !memcmp(&a->in6, &b->in6, sizeof(a->in6));
-}
-
-/* An IPv4 address in IPv6's clothes is the IPv4 address (RFC 4291 2.5.5.2). */
-static void host_unmap(struct host *host)
-{
-	if (host->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&host->in6)) {
-		struct in_addr in;
-
-		memcpy(&in, host->in6.s6_addr + 12, sizeof(in));
-		host->family = AF_INET;
-		host->in = in;
-	}
-}
-
 static size_t host_length(const char *text)
 {
 	return text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":;");
@@ -238,7 +195,7 @@ static bool port_is_valid(const char *text, size_t digits)
 }
 
 /* sip:IP:PORT;transport=udp|tcp and nothing else. */
-static int uri_parse(const char *uri, struct host *host)
+static int uri_parse(const char *uri, struct address *address)
 {
 	size_t length;
 
@@ -248,8 +205,8 @@ static int uri_parse(const char *uri, struct host *host)
 	uri += 4;
 	length = host_length(uri);
 	if (length > strlen(uri) || uri[length] != ':' ||
-	    host_parse(uri, length, host) ||
-	    (host->family == AF_INET6) != (uri[0] == '['))
+	    address_parse(uri, length, address) ||
+	    (uri[0] == '[') != (memchr(uri, ':', length) != NULL))
 		return EINVAL;
 	uri += length + 1;
 	length = strspn(uri, "0123456789");
@@ -269,41 +226,65 @@ static bool goes_before(const struct directory_server *a,
 					  : strcmp(a->uri, b->uri) < 0;
 }
 
-static int insert_server(struct directory_system *system,
-			 const struct directory_server *server)
+static int insert_hop(struct directory_hops *hops,
+		      const struct directory_server *server)
 {
 	struct directory_server *grown;
-	size_t i = system->server_count;
+	size_t i = hops->count;
 
-	grown = realloc(system->servers, (i + 1) * sizeof(*grown));
+	grown = realloc(hops->servers, (i + 1) * sizeof(*grown));
 	if (!grown)
 		return ENOMEM;
-	system->servers = grown;
+	hops->servers = grown;
 	for (; i && goes_before(server, &grown[i - 1]); i--)
 		grown[i] = grown[i - 1];
 	grown[i] = *server;
-	system->server_count++;
+	hops->count++;
 	return 0;
+}
+
+/* A hop sends from its own address too. */
+static int add_hop(struct system_entry *entry, const char *uri,
+		   unsigned priority, unsigned weight)
+{
+	struct directory_hops *hops = &entry->system.hops;
+	struct directory_server server = { .priority = priority,
+					   .weight = weight };
+	struct address address;
+	int err;
+
+	if (uri_parse(uri, &address))
+		return EINVAL;
+	for (size_t i = 0; i < hops->count; i++) {
+		if (!strcasecmp(hops->servers[i].uri, uri))
+			return EEXIST;
+	}
+	strcpy(server.uri, uri);
+	err = sources_add_address(&entry->sources, &address);
+	return err ? err : insert_hop(hops, &server);
 }
 
 int directory_add_server(struct directory *directory, const char *system,
 			 const char *uri, unsigned priority, unsigned weight)
 {
 	struct system_entry *entry = find_entry(directory, system);
-	struct directory_server server = { .priority = priority,
-					   .weight = weight };
-	struct host host;
 
-	if (!entry)
-		return ENOENT;
-	if (uri_parse(uri, &host))
-		return EINVAL;
-	for (size_t i = 0; i < entry->system.server_count; i++) {
-		if (!strcasecmp(entry->system.servers[i].uri, uri))
-			return EEXIST;
-	}
-	strcpy(server.uri, uri);
-	return insert_server(&entry->system, &server);
+	return entry ? add_hop(entry, uri, priority, weight) : ENOENT;
+}
+
+int directory_add_gateway(struct directory *directory, const char *uri,
+			  unsigned priority, unsigned weight)
+{
+	return add_hop(&directory->gateways, uri, priority, weight);
+}
+
+int directory_add_source(struct directory *directory, const char *system,
+			 const char *source)
+{
+	struct system_entry *entry =
+	    system ? find_entry(directory, system) : &directory->gateways;
+
+	return entry ? sources_add(&entry->sources, source) : ENOENT;
 }
 
 size_t directory_system_count(const struct directory *directory)
@@ -337,21 +318,42 @@ directory_find_domain(const struct directory *directory, const char *domain)
 	return entry ? &entry->owner->system : NULL;
 }
 
-bool directory_has_host(const struct directory_system *system, const char *host)
+/* ---------------------------------------------------- next hops and sources */
+
+static const struct system_entry *
+entry_for(const struct directory *directory,
+	  const struct directory_system *system)
 {
-	struct host wanted, own;
+	/* `system` is the first member. */
+	return system->by_gateway ? &directory->gateways
+				  : (const struct system_entry *)system;
+}
 
-	if (host_parse(host, strlen(host), &wanted))
-		return false;
-	host_unmap(&wanted);
-	for (size_t i = 0; i < system->server_count; i++) {
-		const char *text = system->servers[i].uri + 4;
+const struct directory_hops *
+directory_next_hops(const struct directory *directory,
+		    const struct directory_system *system)
+{
+	return &entry_for(directory, system)->system.hops;
+}
 
-		if (host_parse(text, host_length(text), &own))
-			continue;
-		host_unmap(&own);
-		if (host_equal(&wanted, &own))
-			return true;
+bool directory_speaks_for(const struct directory *directory,
+			  const struct directory_system *system,
+			  const struct sip_source *source)
+{
+	return sources_have(&entry_for(directory, system)->sources, source);
+}
+
+const char *directory_peer_name(const struct directory *directory,
+				const struct sip_source *source)
+{
+	if (sources_have(&directory->gateways.sources, source))
+		return "gateway";
+	for (size_t i = 0; i < directory->count; i++) {
+		const struct system_entry *entry = directory->systems[i];
+
+		if (!entry->system.by_gateway &&
+		    sources_have(&entry->sources, source))
+			return entry->system.name;
 	}
-	return false;
+	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "base/export.h"
 #include "module/module.h"
 
+struct authorizer;
 struct directory;
 struct loop;
 struct sip;
@@ -30,6 +31,8 @@ struct core {
 	const char *node;    /* this node's name */
 	/* Set by the store module's init(); the core makes the store of it. */
 	struct store_backend *backend;
+	/* Set by the init() of the module that checks credentials; may be NULL. */
+	struct authorizer *authorizer;
 	/* What `mcmigctl status`, settings and reload ask of the program. */
 	const struct core_program *program;
 };

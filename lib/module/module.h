@@ -13,7 +13,7 @@
 #include "conf/conf.h"
 
 /* Raised whenever a struct of a public header changes. */
-#define MODULE_ABI 1
+#define MODULE_ABI 2
 #define MODULE_EXPORT __attribute__((visibility("default")))
 
 struct core;
@@ -51,6 +51,7 @@ struct module {
 	const struct setting *settings; /* NULL: none */
 	size_t settings_bytes;
 	const struct command *commands; /* NULL: none */
+	bool needs_store; /* the daemon refuses it without a store module */
 
 	/*
 	 * Each returns 0 or an errno, having logged why; NULL: nothing to do.

@@ -52,6 +52,8 @@ struct sip_stack {
 
 	sip_message_h *message_handler;
 	void *message_arg;
+	sip_source_h *source_handler; /* NULL: everybody may send */
+	void *source_arg;
 	struct answers *answers;
 	struct server_transactions *server_transactions;
 	struct handle_table *server_requests; /* those that wait */

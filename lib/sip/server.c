@@ -111,14 +111,14 @@ static const char *content_type_text(msg_t *msg, const sip_t *sip)
 static void make_sender_uri(const struct sip_inbound *inbound,
 			    const sip_via_t *via, char uri[SIP_URI_SIZE])
 {
-	bool v6 = strchr(inbound->source_host, ':') != NULL;
-	unsigned long port = inbound->source_port;
+	bool v6 = strchr(inbound->source.host, ':') != NULL;
+	unsigned long port = inbound->source.port;
 
-	if (inbound->transport == SIP_TCP)
+	if (inbound->source.transport == SIP_TCP)
 		port = via->v_port ? strtoul(via->v_port, NULL, 10) : 5060;
 	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
-		 v6 ? "[" : "", inbound->source_host, v6 ? "]" : "", port,
-		 inbound->transport == SIP_TCP ? "tcp" : "udp");
+		 v6 ? "[" : "", inbound->source.host, v6 ? "]" : "", port,
+		 inbound->source.transport == SIP_TCP ? "tcp" : "udp");
 }
 
 static void call_role(struct sip_stack *stack, const struct incoming *incoming,
@@ -129,17 +129,21 @@ static void call_role(struct sip_stack *stack, const struct incoming *incoming,
 	char sender_uri[SIP_URI_SIZE];
 	struct sip_inbound inbound = {
 		.transaction = transaction,
-		.transport = tport_is_udp(incoming->tport) ? SIP_UDP : SIP_TCP,
+		.source.transport =
+		    tport_is_udp(incoming->tport) ? SIP_UDP : SIP_TCP,
 		.sender_uri = sender_uri,
 		.request_uri = url_text(msg, sip->sip_request->rq_url),
 		.from_uri = url_text(msg, sip->sip_from->a_url),
 		.from_tag = sip->sip_from->a_tag ? sip->sip_from->a_tag : "",
 		.call_id = sip->sip_call_id->i_id,
 		.cseq = sip->sip_cseq->cs_seq,
+		.max_forwards = sip->sip_max_forwards
+				    ? (unsigned)sip->sip_max_forwards->mf_count
+				    : SIP_MAX_FORWARDS,
 		.content_type = content_type_text(msg, sip),
 	};
 
-	transport_source(msg, inbound.source_host, &inbound.source_port);
+	transport_source(msg, inbound.source.host, &inbound.source.port);
 	make_sender_uri(&inbound, sip->sip_via, sender_uri);
 	if (sip->sip_payload) {
 		inbound.body = sip->sip_payload->pl_data;

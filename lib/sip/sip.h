@@ -12,15 +12,33 @@
 
 #define SIP_HOST_SIZE 46 /* an IPv4 or IPv6 literal, without brackets */
 #define SIP_URI_SIZE 320
+#define SIP_IDENTITIES_MAX 2 /* RFC 3325 9.1 */
+#define SIP_MAX_FORWARDS 70
 
 enum sip_transport { SIP_UDP, SIP_TCP };
+
+/* A gateway's listeners: towards its own system, and towards the others. */
+enum sip_side { SIP_INSIDE, SIP_OUTSIDE };
+
+/*
+ * Where a request comes from, as the transport knows it: nothing of what the
+ * message claims. Valid only during the callback.
+ */
+struct sip_source {
+	char host[SIP_HOST_SIZE];
+	uint16_t port;
+	enum sip_transport transport;
+	enum sip_side side; /* of the listener that it came by */
+	/* Subject alternative names of the peer's certificate, "dns:NAME" or
+	 * "uri:URI"; none without TLS. */
+	const char *const *certificate_names;
+	size_t certificate_name_count;
+};
 
 /* A MESSAGE request; everything is valid only during the callback. */
 struct sip_inbound {
 	handle_t transaction; /* for sip_reply() */
-	char source_host[SIP_HOST_SIZE];
-	uint16_t source_port;
-	enum sip_transport transport;
+	struct sip_source source;
 	/*
 	 * Where a request to the sender goes when nothing else says so:
 	 * sip:HOST:PORT;transport=..., from the source address and, on TCP,
@@ -32,6 +50,10 @@ struct sip_inbound {
 	const char *from_tag; /* "" if there is none */
 	const char *call_id;
 	uint32_t cseq;
+	unsigned max_forwards; /* as received; SIP_MAX_FORWARDS if missing */
+	/* URIs of P-Asserted-Identity: a claim, to be held against the source. */
+	const char *asserted_identities[SIP_IDENTITIES_MAX];
+	size_t asserted_identity_count;
 	const char *content_type; /* with its parameters; NULL: no body */
 	const char *body;
 	size_t body_bytes;
@@ -40,6 +62,14 @@ struct sip_inbound {
 /* Called once a new request; answer with sip_reply(), now or later. */
 typedef void sip_message_h(void *arg, const struct sip_inbound *message);
 
+struct sip_reply;
+/*
+ * Asked before anything is kept for a new MESSAGE or OPTIONS. False: it is
+ * answered statelessly with `refusal`.
+ */
+typedef bool sip_source_h(void *arg, const struct sip_source *source,
+			  struct sip_reply *refusal);
+
 /* A final answer to give. */
 struct sip_reply {
 	int status;    /* the phrase follows from it */
@@ -47,6 +77,7 @@ struct sip_reply {
 	const char *warn_text;
 	unsigned retry_after_s; /* 0: no Retry-After header */
 	const char *accept;	/* NULL: no Accept header (415) */
+	bool stateless;		/* nothing is kept: a repeat is a new request */
 };
 
 struct sip_header {
@@ -56,7 +87,9 @@ struct sip_header {
 
 /* A MESSAGE to send. The strings are copied before sip_send() returns. */
 struct sip_outbound {
-	const char *next_hop; /* sip:IP:PORT;transport=udp|tcp */
+	const char *next_hop;  /* sip:IP:PORT;transport=udp|tcp */
+	enum sip_side side;    /* which of our addresses it leaves from */
+	unsigned max_forwards; /* 0: SIP_MAX_FORWARDS */
 	const char *request_uri;
 	const char *from; /* URIs; the tag is made by the stack */
 	const char *to;
@@ -73,7 +106,8 @@ struct sip_outbound {
 struct sip_answer {
 	int status; /* final SIP status, or SIP_NO_ANSWER */
 	unsigned retry_after_s;
-	const char *warning; /* text of the first Warning; NULL: none */
+	int warn_code;	     /* of the first Warning; 0: none */
+	const char *warning; /* its text; NULL: none */
 };
 
 /* Called exactly once for each sip_send() that returned 0, never inside it. */
@@ -84,10 +118,13 @@ struct sip;
 struct sip_ops {
 	void (*set_message_handler)(struct sip *sip, sip_message_h *handler,
 				    void *arg);
+	void (*set_source_handler)(struct sip *sip, sip_source_h *handler,
+				   void *arg);
 	void (*reply)(struct sip *sip, handle_t transaction,
 		      const struct sip_reply *reply);
 	int (*send)(struct sip *sip, const struct sip_outbound *message,
 		    sip_answer_h *handler, void *arg, handle_t handle);
+	bool (*is_down)(struct sip *sip, const char *next_hop);
 };
 struct sip { /* first member of an implementation */
 	const struct sip_ops *ops;
@@ -97,6 +134,13 @@ static inline void sip_set_message_handler(struct sip *sip,
 					   sip_message_h *handler, void *arg)
 {
 	sip->ops->set_message_handler(sip, handler, arg);
+}
+
+/* Without one every source may send. */
+static inline void sip_set_source_handler(struct sip *sip,
+					  sip_source_h *handler, void *arg)
+{
+	sip->ops->set_source_handler(sip, handler, arg);
 }
 
 /* A transaction that has ended meanwhile is no error: nothing is sent. */
@@ -116,6 +160,15 @@ static inline int sip_send(struct sip *sip, const struct sip_outbound *message,
 			   sip_answer_h *handler, void *arg, handle_t handle)
 {
 	return sip->ops->send(sip, message, handler, arg, handle);
+}
+
+/*
+ * Whether the last requests to this next hop got no answer, and none has come
+ * since to the OPTIONS that probe it: better try another one.
+ */
+static inline bool sip_is_down(struct sip *sip, const char *next_hop)
+{
+	return sip->ops->is_down(sip, next_hop);
 }
 
 #endif

@@ -43,7 +43,25 @@ static void set_message_handler(struct sip *sip, sip_message_h *handler,
 	stack->message_arg = arg;
 }
 
+static void set_source_handler(struct sip *sip, sip_source_h *handler,
+			       void *arg)
+{
+	struct sip_stack *stack = (struct sip_stack *)sip;
+
+	stack->source_handler = handler;
+	stack->source_arg = arg;
+}
+
+static bool is_down(struct sip *sip, const char *next_hop)
+{
+	(void)sip;
+	(void)next_hop;
+	return false;
+}
+
 static const struct sip_ops stack_ops = {
+	.set_source_handler = set_source_handler,
+	.is_down = is_down,
 	.set_message_handler = set_message_handler,
 	.reply = server_reply,
 	.send = client_send,

@@ -35,6 +35,7 @@ struct owed {
 	enum message_kind kind;
 	enum mcinfo_cause cause; /* of a response */
 	unsigned attempt;	 /* so far */
+	uint32_t tried;		 /* next hops, as for directory_choose() */
 	handle_t send;		 /* of the message whose answer counts */
 	struct timer retry;
 };
@@ -308,7 +309,7 @@ static int send_message(struct delivery *delivery, struct owed *owed)
 	if (err)
 		return err;
 	err =
-	    message_send(module, &message, owed->attempt, answered, owed->send);
+	    message_send(module, &message, &owed->tried, answered, owed->send);
 	if (err)
 		handle_remove(module->deliveries->sends, owed->send);
 	return err;
@@ -411,6 +412,7 @@ static void update_slot(struct delivery *delivery, unsigned slot,
 		owed_quiet(owed);
 		owed->state = OWED_NOTHING;
 		owed->attempt = 0;
+		owed->tried = 0;
 		return;
 	}
 	owed->cause = procedure_answer_cause(record, &delivery->procedure);

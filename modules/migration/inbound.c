@@ -117,12 +117,13 @@ static struct refusal find_primary_kind(const struct mcinfo *info,
 }
 
 /* A system speaks only for its own IDs (default deny). */
-static struct refusal check_peer(const struct directory_system *peer,
+static struct refusal check_peer(const struct directory *directory,
+				 const struct directory_system *peer,
 				 const struct event *event,
 				 const struct sip_inbound *message)
 {
 	if (event->kind == EVENT_CLIENT_REQUEST ||
-	    directory_has_host(peer, message->source_host))
+	    directory_speaks_for(directory, peer, &message->source))
 		return taken;
 	return (struct refusal){ 403, "peer may not speak for this MC system" };
 }
@@ -162,7 +163,7 @@ static struct refusal find_role(const struct migration_module *module,
 					      : find_primary_kind(info, event);
 	if (refusal.status)
 		return refusal;
-	return check_peer(peer, event, message);
+	return check_peer(directory, peer, event, message);
 }
 
 /* ------------------------------------------------------------- the event */

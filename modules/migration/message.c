@@ -11,40 +11,40 @@
 #define SYSTEM_URI_SIZE (SYSTEM_NAME_SIZE + 8)
 #define IDENTITY_SIZE (SYSTEM_URI_SIZE + 2)
 
-/*
- * Attempts go through the servers in turn, by priority: all of the first one
- * before any other. Among those of the first priority the procedure ID picks
- * where to begin, by weight.
- */
-static const char *next_hop_of(const struct directory_system *system,
-			       const struct uuid *procedure_id,
-			       unsigned attempt)
+static bool hop_is_down(void *arg, const char *uri)
 {
-	uint64_t total = 0;
-	uint32_t number;
-	uint64_t pick;
-	size_t first = 0, group = 0, turn;
+	struct migration_module *module = arg;
 
-	if (!system->server_count)
+	return sip_is_down(module->core->sip, uri);
+}
+
+/* One after the other as directory_choose() says; after all, from the first. */
+static const char *next_hop_of(struct migration_module *module,
+			       const struct directory_hops *hops,
+			       const struct uuid *procedure_id, uint32_t *tried)
+{
+	uint32_t key;
+	int i;
+
+	memcpy(&key, procedure_id->bytes, sizeof(key));
+	i = directory_choose(hops, key, *tried, hop_is_down, module);
+	if (i < 0) {
+		*tried = 0;
+		i = directory_choose(hops, key, 0, hop_is_down, module);
+	}
+	if (i < 0)
 		return NULL;
-	while (group < system->server_count &&
-	       system->servers[group].priority == system->servers[0].priority)
-		total += system->servers[group++].weight;
-	memcpy(&number, procedure_id->bytes, sizeof(number));
-	pick = total ? number % total : 0;
-	while (first + 1 < group && pick >= system->servers[first].weight)
-		pick -= system->servers[first++].weight;
-	turn = attempt % system->server_count;
-	if (turn < group)
-		turn = (first + turn) % group;
-	return system->servers[turn].uri;
+	*tried |= UINT32_C(1) << i;
+	return hops->servers[i].uri;
 }
 
 /* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
-static int find_next_hop(const struct migration_module *module,
-			 const struct message *message, unsigned attempt,
+static int find_next_hop(struct migration_module *module,
+			 const struct message *message, uint32_t *tried,
 			 const char **next_hopp)
 {
+	const struct directory *directory =
+	    store_directory(module->core->store);
 	const struct procedure *procedure = message->procedure;
 	const struct directory_system *system;
 
@@ -52,13 +52,14 @@ static int find_next_hop(const struct migration_module *module,
 		*next_hopp = procedure->client_uri;
 		return 0;
 	}
-	system = directory_find_system(store_directory(module->core->store),
-				       procedure->peer_system);
+	system = directory_find_system(directory, procedure->peer_system);
 	if (!system)
 		return ENXIO;
-	*next_hopp = system->enabled
-			 ? next_hop_of(system, &procedure->id, attempt)
-			 : NULL;
+	*next_hopp =
+	    system->enabled
+		? next_hop_of(module, directory_next_hops(directory, system),
+			      &procedure->id, tried)
+		: NULL;
 	return *next_hopp ? 0 : ENOENT;
 }
 
@@ -93,8 +94,7 @@ static int build_body(const struct message *message, char **bodyp,
 	return mcinfo_build(&info, bodyp, bytesp);
 }
 
-static void log_sent(const struct message *message, const char *next_hop,
-		     unsigned attempt)
+static void log_sent(const struct message *message, const char *next_hop)
 {
 	static const char *const flows[][3] = {
 		[MCINFO_AUTHORIZATION] = { "authorization-request",
@@ -110,7 +110,7 @@ static void log_sent(const struct message *message, const char *next_hop,
 
 	log_debug("migration",
 		  "msg=\"sent\" flow=%s to=%s procedure=%s sequence=%llu "
-		  "result=%s next_hop=%s attempt=%u",
+		  "result=%s next_hop=%s",
 		  flows[message->procedure->verb][message->kind],
 		  receivers[message->kind],
 		  uuid_to_text(&message->procedure->id, id),
@@ -118,11 +118,11 @@ static void log_sent(const struct message *message, const char *next_hop,
 		  message->kind == MESSAGE_REQUEST ? "-"
 		  : message->cause ? mcinfo_cause_name(message->cause)
 				   : "success",
-		  next_hop, attempt + 1);
+		  next_hop);
 }
 
 int message_send(struct migration_module *module, const struct message *message,
-		 unsigned attempt, sip_answer_h *answered, handle_t handle)
+		 uint32_t *tried, sip_answer_h *answered, handle_t handle)
 {
 	const struct procedure *procedure = message->procedure;
 	const struct mc_service_info *service =
@@ -144,7 +144,7 @@ int message_send(struct migration_module *module, const struct message *message,
 		.deadline_ms = module->settings->attempt_deadline_ms,
 	};
 	char *body;
-	int err = find_next_hop(module, message, attempt, &outbound.next_hop);
+	int err = find_next_hop(module, message, tried, &outbound.next_hop);
 
 	if (err)
 		return err;
@@ -157,7 +157,7 @@ int message_send(struct migration_module *module, const struct message *message,
 	snprintf(identity, sizeof(identity), "<%s>", own_uri);
 	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT)
 		outbound.request_uri = outbound.to = procedure->partner_id;
-	log_sent(message, outbound.next_hop, attempt);
+	log_sent(message, outbound.next_hop);
 	err = sip_send(module->core->sip, &outbound, answered, module, handle);
 	free(body);
 	return err;

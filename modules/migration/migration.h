@@ -84,11 +84,11 @@ struct message {
 };
 
 /*
- * Sends it, with the module as the handler's `arg`; `attempt` counts from 0 and
- * picks the next hop. Returns as sip_send(), or ENXIO: the other MC system is
+ * Sends it, with the module as the handler's `arg`; `tried` says which next
+ * hops have been, as for directory_choose(), and is brought up to date. Returns as sip_send(), or ENXIO: the other MC system is
  * not in the directory any more; ENOENT: it has no server, or is disabled.
  */
 int message_send(struct migration_module *module, const struct message *message,
-		 unsigned attempt, sip_answer_h *answered, handle_t handle);
+		 uint32_t *tried, sip_answer_h *answered, handle_t handle);
 
 #endif

@@ -37,7 +37,7 @@ static int add_row(struct directory *directory, unsigned statement,
 	switch (statement) {
 	case 0:
 		return directory_add_system(directory, first,
-					    row_bool(result, row, 1));
+					    row_bool(result, row, 1), false);
 	case 1:
 		return directory_add_domain(directory, first, second);
 	default:

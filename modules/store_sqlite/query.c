@@ -129,7 +129,7 @@ static const char *text_of(sqlite3_stmt *row, int i)
 static int add_system(struct directory *directory, sqlite3_stmt *row)
 {
 	return directory_add_system(directory, text_of(row, 0),
-				    column_number(row, 1));
+				    column_number(row, 1), false);
 }
 
 static int add_domain(struct directory *directory, sqlite3_stmt *row)

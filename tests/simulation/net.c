@@ -22,6 +22,8 @@ struct party {
 	unsigned incarnation;
 	sip_message_h *handler;
 	void *arg;
+	sip_source_h *source_handler;
+	void *source_arg;
 };
 
 /* A request with its client transaction and its server transaction. */
@@ -103,7 +105,9 @@ static void fly(struct net *net, struct request *request, schedule_h *arrive,
 static void end(struct request *request, int status, unsigned retry_after_s,
 		const char *warning)
 {
-	struct sip_answer answer = { status, retry_after_s, warning };
+	struct sip_answer answer = { .status = status,
+				     .retry_after_s = retry_after_s,
+				     .warning = warning };
 
 	if (request->ended)
 		return;
@@ -163,8 +167,8 @@ static void take(struct request *request)
 	struct sip_inbound inbound = {
 		.transaction =
 		    (uint64_t)to->incarnation << 32 | (request->index + 1),
-		.source_port = 5060,
-		.transport =
+		.source.port = 5060,
+		.source.transport =
 		    request->net->sim->plan.reliable ? SIP_TCP : SIP_UDP,
 		.sender_uri = request->from->uri,
 		.request_uri = request->request_uri,
@@ -179,7 +183,7 @@ static void take(struct request *request)
 
 	snprintf(call_id, sizeof(call_id), "call-%u", request->index);
 	snprintf(tag, sizeof(tag), "tag-%u", request->index);
-	memcpy(inbound.source_host, request->from->host, SIP_HOST_SIZE);
+	memcpy(inbound.source.host, request->from->host, SIP_HOST_SIZE);
 	request->to_incarnation = to->incarnation;
 	request->expires_us = UINT64_MAX;
 	request->reply = (struct sip_reply){ 0 };
@@ -330,7 +334,25 @@ static void net_set_message_handler(struct sip *sip, sip_message_h *handler,
 	party->arg = arg;
 }
 
+static void net_set_source_handler(struct sip *sip, sip_source_h *handler,
+				   void *arg)
+{
+	struct party *party = (struct party *)sip;
+
+	party->source_handler = handler;
+	party->source_arg = arg;
+}
+
+static bool net_is_down(struct sip *sip, const char *next_hop)
+{
+	(void)sip;
+	(void)next_hop;
+	return false;
+}
+
 static const struct sip_ops net_ops = {
+	.set_source_handler = net_set_source_handler,
+	.is_down = net_is_down,
 	.set_message_handler = net_set_message_handler,
 	.reply = net_reply,
 	.send = net_send,

@@ -214,7 +214,7 @@ struct directory *node_make_directory(struct sim *sim)
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
 		const char *name = sim->nodes[i].system;
 
-		if (directory_add_system(directory, name, true) ||
+		if (directory_add_system(directory, name, true, false) ||
 		    directory_add_domain(directory, name, name) ||
 		    directory_add_server(directory, name, net_uri(sim->net, i),
 					 1, 1))

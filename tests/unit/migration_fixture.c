@@ -208,13 +208,14 @@ static void end_find_live(void)
 
 static int fill_directory(struct directory *directory)
 {
-	int err = directory_add_system(directory, "b.example", true);
+	int err = directory_add_system(directory, "b.example", true, false);
 
 	if (!err)
 		err = directory_add_domain(directory, "b.example", "b.example");
 	if (err || !server.a_is_known)
 		return err;
-	err = directory_add_system(directory, "a.example", server.a_is_enabled);
+	err = directory_add_system(directory, "a.example", server.a_is_enabled,
+				   false);
 	if (!err)
 		err = directory_add_domain(directory, "a.example", "a.example");
 	for (size_t i = 0; !err && i < server.a_server_count; i++)
@@ -245,6 +246,8 @@ static struct {
 	struct sip sip;
 	sip_message_h *handler;
 	void *arg;
+	sip_source_h *source_handler;
+	void *source_arg;
 	unsigned step;
 	const char *sender_uri;
 	const char *call_id;
@@ -306,8 +309,25 @@ static int take_message(struct sip *sip, const struct sip_outbound *message,
 	return 0;
 }
 
+static void set_source_handler(struct sip *sip, sip_source_h *handler,
+			       void *arg)
+{
+	(void)sip;
+	wire.source_handler = handler;
+	wire.source_arg = arg;
+}
+
+static bool is_down(struct sip *sip, const char *next_hop)
+{
+	(void)sip;
+	(void)next_hop;
+	return false;
+}
+
 static const struct sip_ops wire_ops = {
 	.set_message_handler = set_message_handler,
+	.set_source_handler = set_source_handler,
+	.is_down = is_down,
 	.reply = take_reply,
 	.send = take_message,
 };
@@ -338,7 +358,7 @@ const struct reply *server_receive_raw(const char *source_host,
 {
 	struct sip_inbound message = {
 		.transaction = ++server.transaction,
-		.source_port = 5060,
+		.source.port = 5060,
 		.sender_uri = wire.sender_uri,
 		.request_uri = "sip:b.example",
 		.from_uri = "sip:x@example",
@@ -350,7 +370,7 @@ const struct reply *server_receive_raw(const char *source_host,
 		.body_bytes = bytes,
 	};
 
-	snprintf(message.source_host, sizeof(message.source_host), "%s",
+	snprintf(message.source.host, sizeof(message.source.host), "%s",
 		 source_host);
 	wire.handler(wire.arg, &message);
 	server_settle();

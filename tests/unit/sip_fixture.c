@@ -49,11 +49,11 @@ static void record(void *arg, const struct sip_inbound *message)
 	CU_ASSERT_PTR_EQUAL(arg, &recorded);
 	recorded.count++;
 	recorded.transaction = message->transaction;
-	recorded.transport = message->transport;
-	recorded.source_port = message->source_port;
+	recorded.transport = message->source.transport;
+	recorded.source_port = message->source.port;
 	recorded.cseq = message->cseq;
 	recorded.body_bytes = message->body_bytes;
-	copy(recorded.source_host, SIP_HOST_SIZE, message->source_host);
+	copy(recorded.source_host, SIP_HOST_SIZE, message->source.host);
 	copy(recorded.sender_uri, SIP_URI_SIZE, message->sender_uri);
 	copy(recorded.request_uri, 128, message->request_uri);
 	copy(recorded.from_uri, 128, message->from_uri);

@@ -196,16 +196,16 @@ void test_directory(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(system);
 	CU_ASSERT_STRING_EQUAL(system->name, "a.example");
 	CU_ASSERT(system->enabled);
-	CU_ASSERT_EQUAL_FATAL(system->server_count, 3);
-	CU_ASSERT_STRING_EQUAL(system->servers[0].uri,
+	CU_ASSERT_EQUAL_FATAL(system->hops.count, 3);
+	CU_ASSERT_STRING_EQUAL(system->hops.servers[0].uri,
 			       "sip:192.0.2.1:5060;transport=udp");
-	CU_ASSERT_EQUAL(system->servers[0].weight, 7);
-	CU_ASSERT_EQUAL(system->servers[1].weight, 3);
-	CU_ASSERT_EQUAL(system->servers[2].priority, 2);
+	CU_ASSERT_EQUAL(system->hops.servers[0].weight, 7);
+	CU_ASSERT_EQUAL(system->hops.servers[1].weight, 3);
+	CU_ASSERT_EQUAL(system->hops.servers[2].priority, 2);
 	system = directory_find_system(store->directory, "off.example");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(system);
 	CU_ASSERT(!system->enabled);
-	CU_ASSERT_EQUAL(system->server_count, 0);
+	CU_ASSERT_EQUAL(system->hops.count, 0);
 
 	fixture_execute("DELETE FROM mc_server; DELETE FROM mc_system_domain; "
 			"DELETE FROM mc_system");

@@ -8,6 +8,7 @@
 
 #include "alloc_fail.h"
 #include "directory/directory.h"
+#include "sip/sip.h"
 
 static struct directory *directory;
 
@@ -15,9 +16,9 @@ static void begin(void)
 {
 	CU_ASSERT_EQUAL_FATAL(directory_create(&directory), 0);
 	CU_ASSERT_EQUAL_FATAL(
-	    directory_add_system(directory, "a.example", true), 0);
+	    directory_add_system(directory, "a.example", true, false), 0);
 	CU_ASSERT_EQUAL_FATAL(
-	    directory_add_system(directory, "b.example", false), 0);
+	    directory_add_system(directory, "b.example", false, false), 0);
 }
 
 static void end(void)
@@ -41,19 +42,23 @@ static void test_systems(void)
 	CU_ASSERT_PTR_NULL(directory_find_system(directory, "c.example"));
 	CU_ASSERT_PTR_NULL(directory_find_system(directory, ""));
 
-	CU_ASSERT_EQUAL(directory_add_system(directory, "a.example", false),
-			EEXIST);
+	CU_ASSERT_EQUAL(
+	    directory_add_system(directory, "a.example", false, false), EEXIST);
 	CU_ASSERT_TRUE(directory_find_system(directory, "a.example")->enabled);
-	CU_ASSERT_EQUAL(directory_add_system(directory, "", true), EINVAL);
-	CU_ASSERT_EQUAL(directory_add_system(directory, "a b", true), EINVAL);
-	CU_ASSERT_EQUAL(directory_add_system(directory, "a\"b", true), EINVAL);
-	CU_ASSERT_EQUAL(directory_add_system(directory, "\xc3\xa9", true),
+	CU_ASSERT_EQUAL(directory_add_system(directory, "", true, false),
 			EINVAL);
+	CU_ASSERT_EQUAL(directory_add_system(directory, "a b", true, false),
+			EINVAL);
+	CU_ASSERT_EQUAL(directory_add_system(directory, "a\"b", true, false),
+			EINVAL);
+	CU_ASSERT_EQUAL(
+	    directory_add_system(directory, "\xc3\xa9", true, false), EINVAL);
 	memset(name, 'x', sizeof(name));
 	name[SYSTEM_NAME_SIZE] = '\0';
-	CU_ASSERT_EQUAL(directory_add_system(directory, name, true), EINVAL);
+	CU_ASSERT_EQUAL(directory_add_system(directory, name, true, false),
+			EINVAL);
 	name[SYSTEM_NAME_SIZE - 1] = '\0';
-	CU_ASSERT_EQUAL(directory_add_system(directory, name, true), 0);
+	CU_ASSERT_EQUAL(directory_add_system(directory, name, true, false), 0);
 	CU_ASSERT_EQUAL(directory_system_count(directory), 3);
 }
 
@@ -159,7 +164,7 @@ static void test_server_uris(void)
 	memset(longer, '0', sizeof(longer));
 	longer[DIRECTORY_URI_SIZE] = '\0';
 	CU_ASSERT_EQUAL(add(longer), EINVAL);
-	CU_ASSERT_EQUAL(directory_system_at(directory, 0)->server_count, 0);
+	CU_ASSERT_EQUAL(directory_system_at(directory, 0)->hops.count, 0);
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		CU_ASSERT_EQUAL(add(good[i]), 0);
@@ -194,14 +199,22 @@ static void test_servers_stand_in_order(void)
 						     servers[i].priority, i),
 				0);
 	system = directory_find_system(directory, "a.example");
-	CU_ASSERT_EQUAL_FATAL(system->server_count, 5);
+	CU_ASSERT_EQUAL_FATAL(system->hops.count, 5);
 	for (unsigned i = 0; i < 5; i++) {
-		CU_ASSERT_STRING_EQUAL(system->servers[i].uri,
+		CU_ASSERT_STRING_EQUAL(system->hops.servers[i].uri,
 				       servers[order[i]].uri);
-		CU_ASSERT_EQUAL(system->servers[i].priority,
+		CU_ASSERT_EQUAL(system->hops.servers[i].priority,
 				servers[order[i]].priority);
-		CU_ASSERT_EQUAL(system->servers[i].weight, order[i]);
+		CU_ASSERT_EQUAL(system->hops.servers[i].weight, order[i]);
 	}
+}
+
+static bool speaks_for(const struct directory_system *system, const char *host)
+{
+	struct sip_source source = { .port = 5060 };
+
+	snprintf(source.host, sizeof(source.host), "%s", host);
+	return directory_speaks_for(directory, system, &source);
 }
 
 static void test_hosts(void)
@@ -214,20 +227,20 @@ static void test_hosts(void)
 	a = directory_find_system(directory, "a.example");
 	b = directory_find_system(directory, "b.example");
 
-	CU_ASSERT_TRUE(directory_has_host(a, "192.0.2.1"));
-	CU_ASSERT_TRUE(directory_has_host(a, "::ffff:192.0.2.1"));
-	CU_ASSERT_TRUE(directory_has_host(a, "192.0.2.7"));
-	CU_ASSERT_TRUE(directory_has_host(a, "2001:db8::1"));
-	CU_ASSERT_TRUE(directory_has_host(a, "[2001:db8::1]"));
-	CU_ASSERT_TRUE(directory_has_host(a, "2001:0db8:0:0::0:1"));
-	CU_ASSERT_FALSE(directory_has_host(a, "2001:db8::2"));
-	CU_ASSERT_FALSE(directory_has_host(a, "192.0.2.2"));
-	CU_ASSERT_FALSE(directory_has_host(a, "192.0.2.1:5060"));
-	CU_ASSERT_FALSE(directory_has_host(a, "192.0.2"));
-	CU_ASSERT_FALSE(directory_has_host(a, "[192.0.2.1]"));
-	CU_ASSERT_FALSE(directory_has_host(a, "a.example"));
-	CU_ASSERT_FALSE(directory_has_host(a, ""));
-	CU_ASSERT_FALSE(directory_has_host(b, "192.0.2.1"));
+	CU_ASSERT_TRUE(speaks_for(a, "192.0.2.1"));
+	CU_ASSERT_TRUE(speaks_for(a, "::ffff:192.0.2.1"));
+	CU_ASSERT_TRUE(speaks_for(a, "192.0.2.7"));
+	CU_ASSERT_TRUE(speaks_for(a, "2001:db8::1"));
+	CU_ASSERT_TRUE(speaks_for(a, "[2001:db8::1]"));
+	CU_ASSERT_TRUE(speaks_for(a, "2001:0db8:0:0::0:1"));
+	CU_ASSERT_FALSE(speaks_for(a, "2001:db8::2"));
+	CU_ASSERT_FALSE(speaks_for(a, "192.0.2.2"));
+	CU_ASSERT_FALSE(speaks_for(a, "192.0.2.1:5060"));
+	CU_ASSERT_FALSE(speaks_for(a, "192.0.2"));
+	CU_ASSERT_FALSE(speaks_for(a, "[192.0.2.1]"));
+	CU_ASSERT_FALSE(speaks_for(a, "a.example"));
+	CU_ASSERT_FALSE(speaks_for(a, ""));
+	CU_ASSERT_FALSE(speaks_for(b, "192.0.2.1"));
 }
 
 static int fill(void)
@@ -237,7 +250,7 @@ static int fill(void)
 
 	for (int i = 0; i < 40 && !err; i++) {
 		sprintf(name, "s%d.example", i);
-		err = directory_add_system(directory, name, true);
+		err = directory_add_system(directory, name, true, false);
 		if (!err)
 			err = directory_add_domain(directory, name, name);
 		if (!err)
