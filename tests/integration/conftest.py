@@ -100,11 +100,11 @@ def make_lab(folder, cluster):
 
 def stop_in_order(lab):
     """Daemons that still run end with 0; a sanitizer would say otherwise."""
-    statuses = [system.stop() for system in lab.systems
+    statuses = [daemon.stop() for daemon in lab.daemons
                 if not isinstance(lab, SoloLab)]
     lab.stop()
-    assert not any(statuses), [system.log.read_text()[-3000:]
-                               for system in lab.systems]
+    assert not any(statuses), [daemon.log.read_text()[-3000:]
+                               for daemon in lab.daemons]
 
 
 @pytest.fixture
