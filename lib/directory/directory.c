@@ -318,6 +318,28 @@ directory_find_domain(const struct directory *directory, const char *domain)
 	return entry ? &entry->owner->system : NULL;
 }
 
+const struct directory_system *
+directory_owner_of(const struct directory *directory, const char *uri)
+{
+	char host[DOMAIN_SIZE];
+	const char *text, *at;
+	size_t length;
+
+	if (strncasecmp(uri, "sip:", 4) && strncasecmp(uri, "sips:", 5))
+		return NULL;
+	text = strchr(uri, ':') + 1;
+	at = strchr(text, '@');
+	if (at)
+		text = at + 1;
+	length = host_length(text);
+	length = length > strcspn(text, "?") ? strcspn(text, "?") : length;
+	if (length >= sizeof(host))
+		return NULL;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	return directory_find_domain(directory, host);
+}
+
 /* ---------------------------------------------------- next hops and sources */
 
 static const struct system_entry *

@@ -65,6 +65,11 @@ directory_find_system(const struct directory *directory, const char *name);
 MCMIG_API const struct directory_system *
 directory_find_domain(const struct directory *directory, const char *domain);
 
+/* Whose domain the host of this SIP URI is: "sip:HOST", "sip:USER@HOST". NULL:
+ * nobody's, or no such URI. */
+MCMIG_API const struct directory_system *
+directory_owner_of(const struct directory *directory, const char *uri);
+
 /* Where a message to this system goes next: its hops, or our gateways'. */
 MCMIG_API const struct directory_hops *
 directory_next_hops(const struct directory *directory,

@@ -27,14 +27,16 @@ struct sources {
 };
 
 /* An IP literal; "[...]" is IPv6. 0 or EINVAL. */
-int address_parse(const char *text, size_t length, struct address *address);
+MCMIG_API int address_parse(const char *text, size_t length,
+			    struct address *address);
 
 /* "192.0.2.1", "192.0.2.0/28", "dns:NAME", "uri:URI". 0, EINVAL, ENOMEM. */
-int sources_add(struct sources *sources, const char *text);
-int sources_add_address(struct sources *sources, const struct address *address);
-void sources_clear(struct sources *sources);
+MCMIG_API int sources_add(struct sources *sources, const char *text);
+MCMIG_API int sources_add_address(struct sources *sources,
+				  const struct address *address);
+MCMIG_API void sources_clear(struct sources *sources);
 
-bool sources_have(const struct sources *sources,
-		  const struct sip_source *source);
+MCMIG_API bool sources_have(const struct sources *sources,
+			    const struct sip_source *source);
 
 #endif

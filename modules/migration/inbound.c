@@ -67,11 +67,6 @@ static void reply(struct migration_module *module, handle_t transaction,
 
 /* ---------------------------------------------------------- what it means */
 
-struct refusal {
-	int status;
-	const char *warning;
-};
-
 static const struct refusal taken = { 0, NULL };
 
 static bool is_ours(const struct migration_module *module,
@@ -116,23 +111,9 @@ static struct refusal find_primary_kind(const struct mcinfo *info,
 	return check_between_servers(info);
 }
 
-/* A system speaks only for its own IDs (default deny). */
-static struct refusal check_peer(const struct directory *directory,
-				 const struct directory_system *peer,
-				 const struct event *event,
-				 const struct sip_inbound *message)
-{
-	if (event->kind == EVENT_CLIENT_REQUEST ||
-	    directory_speaks_for(directory, peer, &message->source))
-		return taken;
-	return (struct refusal){ 403, "peer may not speak for this MC system" };
-}
-
 /* Role, kind and peer of the event; a refusal with status 0 is none. */
 static struct refusal find_role(const struct migration_module *module,
-				const struct mcinfo *info,
-				const struct sip_inbound *message,
-				struct event *event)
+				const struct mcinfo *info, struct event *event)
 {
 	const struct directory *directory =
 	    store_directory(module->core->store);
@@ -141,7 +122,6 @@ static struct refusal find_role(const struct migration_module *module,
 	const struct directory_system *primary = directory_find_domain(
 	    directory, mcid_domain(info->primary_id_canonical));
 	const struct directory_system *peer;
-	struct refusal refusal;
 
 	if (is_ours(module, partner) && is_ours(module, primary))
 		return (struct refusal){ 400, "both MC service IDs are of the "
@@ -159,11 +139,8 @@ static struct refusal find_role(const struct migration_module *module,
 	snprintf(event->peer_system, sizeof(event->peer_system), "%s",
 		 peer->name);
 	event->peer_enabled = peer->enabled;
-	refusal = event->role == ROLE_PARTNER ? find_partner_kind(info, event)
-					      : find_primary_kind(info, event);
-	if (refusal.status)
-		return refusal;
-	return check_peer(directory, peer, event, message);
+	return event->role == ROLE_PARTNER ? find_partner_kind(info, event)
+					   : find_primary_kind(info, event);
 }
 
 /* ------------------------------------------------------------- the event */
@@ -351,8 +328,10 @@ static void take(struct migration_module *module, const struct mcinfo *info,
 	inbound->transaction = message->transaction;
 	event_init(module, &inbound->event, EVENT_CLIENT_REQUEST, info->service,
 		   ROLE_PARTNER);
-	refusal = find_role(module, info, message, &inbound->event);
+	refusal = find_role(module, info, &inbound->event);
 	copy_document(module, info, message, &inbound->event);
+	if (!refusal.status)
+		refusal = access_check(module, info, message, &inbound->event);
 	if (!refusal.status && !submit(module, inbound))
 		return;
 	if (!refusal.status)

@@ -3,6 +3,7 @@
  * The migration module: partner and primary MC service server of TS 23.280
  * 10.6.3. Which role a message means follows from the domains of its IDs.
  *
+ *   access.c    who may speak: sources, identities, credentials, quotas
  *   inbound.c   a MESSAGE becomes an event; the store's result its answer
  *   delivery.c  what a procedure owes is sent until it is taken
  *   message.c   procedure -> SIP MESSAGE
@@ -27,7 +28,10 @@ struct migration_settings {
 	uint32_t
 	    deliveries_max; /* kept in memory; the rest waits in the store */
 	bool notify_primary;
-	char *pinning; /* "required" or "lab" */
+	char *pinning;		       /* "required" or "lab" */
+	char *tokens;		       /* "required" or "lab" */
+	uint32_t peer_rate, user_rate; /* requests a second; 0: any number */
+	struct setting_list clients;   /* networks; empty: from anywhere */
 };
 
 /* The module's export; the simulation links it. */
@@ -44,8 +48,34 @@ struct migration_module {
 	struct handle_table *inbound; /* struct inbound: waits for the store */
 	struct delivery_list *deliveries;
 	bool draining; /* nothing is sent again: it waits for the restart */
+	struct access *access;
 	struct statistic requests, refused, unavailable;
 };
+
+/* Why a request is not taken; status 0: it is. */
+struct refusal {
+	int status;
+	const char *warning; /* constant text */
+};
+
+/* access.c */
+
+/* Checks settings and authorizer; 0, EINVAL (logged with the remedy), ENOMEM. */
+int access_create(struct migration_module *module);
+void access_destroy(struct migration_module *module);
+int access_reload(struct migration_module *module,
+		  const struct migration_settings *settings);
+/* A sip_source_h. */
+bool access_source(void *arg, const struct sip_source *source,
+		   struct sip_reply *refusal);
+/*
+ * Whether the source may say this: of an event whose kind and peer are known. A
+ * client's credentials set event->pair_pinned.
+ */
+struct refusal access_check(struct migration_module *module,
+			    const struct mcinfo *info,
+			    const struct sip_inbound *message,
+			    struct event *event);
 
 /* inbound.c */
 void inbound_message(void *arg, const struct sip_inbound *message);

@@ -93,6 +93,38 @@ static const struct setting settings[] = {
 	  .help = "\"required\": an admission must name both MC service IDs; "
 		  "\"lab\": one of a whole MC system is enough",
 	  SETTING(pinning) },
+	{ .name = "tokens",
+	  .type = SETTING_STRING,
+	  .default_value = "required",
+	  .choices = "required|lab",
+	  .reloadable = true,
+	  .help =
+	      "\"required\": each client needs an access token of TS 33.180 "
+	      "(a module such as auth_token checks it); \"lab\": a closed "
+	      "lab, where a client may come without",
+	  SETTING(tokens) },
+	{ .name = "clients",
+	  .type = SETTING_LIST,
+	  .default_value = "",
+	  .reloadable = true,
+	  .help = "Addresses and networks that clients send from, of the IMS "
+		  "in front for example; empty: from anywhere",
+	  SETTING(clients) },
+	{ .name = "peer_rate",
+	  .type = SETTING_UNSIGNED,
+	  .default_value = "10000",
+	  .max = 1000000,
+	  .reloadable = true,
+	  .help = "Requests a second that each other MC system, or each of our "
+		  "gateways' side, may send; 0: any number",
+	  SETTING(peer_rate) },
+	{ .name = "user_rate",
+	  .type = SETTING_UNSIGNED,
+	  .default_value = "20",
+	  .max = 1000000,
+	  .reloadable = true,
+	  .help = "Requests a second that each client may send; 0: any number",
+	  SETTING(user_rate) },
 	{ .name = NULL },
 };
 
@@ -142,8 +174,10 @@ static void stop(void *context)
 	struct migration_module *module = context;
 	struct stats *stats = module->core->stats;
 
-	if (module->core->sip)
+	if (module->core->sip) {
 		sip_set_message_handler(module->core->sip, NULL, NULL);
+		sip_set_source_handler(module->core->sip, NULL, NULL);
+	}
 	if (module->core->store)
 		store_set_live_handler(module->core->store, NULL, NULL);
 	delivery_list_destroy(module);
@@ -152,6 +186,7 @@ static void stop(void *context)
 		handle_table_destroy(module->inbound);
 	}
 	mcinfo_parser_destroy(module->parser);
+	access_destroy(module);
 	stats_remove(stats, &module->requests);
 	stats_remove(stats, &module->refused);
 	stats_remove(stats, &module->unavailable);
@@ -176,6 +211,8 @@ static int init(struct core *core, const void *values, void **contextp)
 		err = handle_table_create(&module->inbound, INBOUND_MAX);
 	if (!err)
 		err = delivery_list_create(module);
+	if (!err)
+		err = access_create(module);
 	if (err) {
 		stop(module);
 		return err;
@@ -195,6 +232,7 @@ static int start(void *context)
 
 	store_set_live_handler(module->core->store, live_user, module);
 	sip_set_message_handler(module->core->sip, inbound_message, module);
+	sip_set_source_handler(module->core->sip, access_source, module);
 	return 0;
 }
 
@@ -203,6 +241,8 @@ static int reload(void *context, const void *values)
 	struct migration_module *module = context;
 	int err = check_settings(values);
 
+	if (!err)
+		err = access_reload(module, values);
 	if (!err)
 		module->settings = values;
 	return err;

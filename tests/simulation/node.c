@@ -102,6 +102,7 @@ void node_fini(struct node *node)
 static struct migration_settings make_settings(void)
 {
 	static char required[] = "required";
+	static char lab[] = "lab";
 
 	return (struct migration_settings){
 		.authorization_deadline_ms = 30000,
@@ -114,6 +115,7 @@ static struct migration_settings make_settings(void)
 		.deliveries_max = 1000,
 		.notify_primary = true,
 		.pinning = required,
+		.tokens = lab,
 	};
 }
 

@@ -18,6 +18,7 @@ static struct stats *stats;
 static struct core core;
 static void *module;
 static char pinning[] = "required";
+static char lab[] = "lab";
 
 /* ------------------------------------------------------------------ clocks */
 
@@ -212,10 +213,13 @@ static int fill_directory(struct directory *directory)
 
 	if (!err)
 		err = directory_add_domain(directory, "b.example", "b.example");
+	if (!err)
+		err = directory_add_gateway(
+		    directory, "sip:" GATEWAY_HOST ":5060;transport=tcp", 1, 1);
 	if (err || !server.a_is_known)
 		return err;
 	err = directory_add_system(directory, "a.example", server.a_is_enabled,
-				   false);
+				   server.a_by_gateway);
 	if (!err)
 		err = directory_add_domain(directory, "a.example", "a.example");
 	for (size_t i = 0; !err && i < server.a_server_count; i++)
@@ -332,6 +336,14 @@ static const struct sip_ops wire_ops = {
 	.send = take_message,
 };
 
+bool server_asks_source(const char *source_host, struct sip_reply *refusal)
+{
+	struct sip_source source = { .port = 5060 };
+
+	snprintf(source.host, sizeof(source.host), "%s", source_host);
+	return wire.source_handler(wire.source_arg, &source, refusal);
+}
+
 const struct reply *server_reply_of(uint64_t transaction)
 {
 	for (size_t i = 0; i < server.reply_count; i++) {
@@ -365,11 +377,14 @@ const struct reply *server_receive_raw(const char *source_host,
 		.from_tag = "tag",
 		.call_id = wire.call_id,
 		.cseq = wire.cseq,
+		.asserted_identity_count = server.asserted_identity_count,
 		.content_type = content_type,
 		.body = body,
 		.body_bytes = bytes,
 	};
 
+	memcpy(message.asserted_identities, server.asserted_identities,
+	       sizeof(message.asserted_identities));
 	snprintf(message.source.host, sizeof(message.source.host), "%s",
 		 source_host);
 	wire.handler(wire.arg, &message);
@@ -524,6 +539,7 @@ void server_prepare(void)
 		.deliveries_max = 100,
 		.notify_primary = true,
 		.pinning = pinning,
+		.tokens = lab,
 	};
 	server.a_is_known = server.a_is_enabled = true;
 	server.a_server_count = 1;
@@ -544,6 +560,57 @@ void server_prepare(void)
 	log_set_level(LOG_ERROR);
 }
 
+/* ------------------------------------------------------------ credentials */
+
+static enum authorizer_result
+check_credentials(struct authorizer *authorizer,
+		  const struct authorizer_request *request,
+		  const char **reasonp)
+{
+	const char *const asked[] = { request->token ? request->token : "",
+				      request->partner_id,
+				      request->primary_id };
+
+	(void)authorizer;
+	for (size_t i = 0; i < 3; i++)
+		snprintf(server.authorized[i], sizeof(server.authorized[i]),
+			 "%s", asked[i]);
+	*reasonp = "because";
+	return server.authorizer_result;
+}
+
+static struct authorizer authorizer = { check_credentials };
+
+static void make_core(void)
+{
+	CU_ASSERT_FATAL(!timers_create(&server.timers));
+	CU_ASSERT_FATAL(!stats_create(&stats));
+	core = (struct core){ .timers = server.timers,
+			      .stats = stats,
+			      .system = "b.example",
+			      .node = "b1",
+			      .authorizer =
+				  server.has_authorizer ? &authorizer : NULL };
+}
+
+int server_init_error(void)
+{
+	int err;
+
+	make_core();
+	err = mcmig_module.init(&core, &server.settings, &module);
+	if (!err)
+		mcmig_module.stop(module);
+	stats_destroy(stats);
+	timers_destroy(server.timers);
+	return err;
+}
+
+int server_reload(const struct migration_settings *settings)
+{
+	return mcmig_module.reload(module, settings);
+}
+
 void server_start(void)
 {
 	static const struct store_config config = {
@@ -556,14 +623,9 @@ void server_start(void)
 
 	memset(&database, 0, sizeof(database));
 	database.backend.ops = &database_ops;
-	CU_ASSERT_FATAL(!timers_create(&server.timers));
-	CU_ASSERT_FATAL(!stats_create(&stats));
-	core = (struct core){ .timers = server.timers,
-			      .stats = stats,
-			      .sip = &wire.sip,
-			      .system = "b.example",
-			      .node = "b1",
-			      .backend = &database.backend };
+	make_core();
+	core.sip = &wire.sip;
+	core.backend = &database.backend;
 	CU_ASSERT_FATAL(!mcmig_module.init(&core, &server.settings, &module));
 	CU_ASSERT_FATAL(!store_create(&server.store, NULL, server.timers, stats,
 				      &database.backend, &config));

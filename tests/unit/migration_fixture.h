@@ -9,6 +9,7 @@
 
 #include "mcinfo/mcinfo.h"
 #include "migration/migration.h"
+#include "module/authorizer.h"
 #include "tables.h"
 
 #define ALICE "sip:alice@a.example" /* whose home is a.example */
@@ -18,6 +19,7 @@
 #define GUEST "sip:guest@a.example"	/* given to bob by a.example */
 #define CLIENT_HOST "198.51.100.7"
 #define PEER_HOST "192.0.2.10" /* a.example's first server */
+#define GATEWAY_HOST "192.0.2.99"
 
 enum { REPLIES_MAX = 256, SENT_MAX = 512, SERVERS_MAX = 4 };
 
@@ -54,6 +56,16 @@ struct server {
 	bool a_is_known, a_is_enabled;
 	struct directory_server a_servers[SERVERS_MAX];
 	size_t a_server_count;
+	bool a_by_gateway; /* then ours is GATEWAY_HOST */
+
+	/* Credentials: without it core.authorizer is NULL. */
+	bool has_authorizer;
+	enum authorizer_result authorizer_result;
+	char authorized[3][64]; /* token, partner ID, primary ID last asked */
+
+	/* What the next request says of its sender. */
+	const char *asserted_identities[SIP_IDENTITIES_MAX];
+	size_t asserted_identity_count;
 
 	/* The database. */
 	bool hold_writes;    /* a write is not answered until it is false */
@@ -76,7 +88,11 @@ extern struct server server;
 /* Resets what is above to a running pair of systems, without rows. */
 void server_prepare(void);
 void server_start(void); /* the database comes up at once */
-void server_stop(void);	 /* as a crash: only the tables stay */
+/* What init() says to the settings; not for a server that runs. */
+int server_init_error(void);
+/* What reload() says to other settings. */
+int server_reload(const struct migration_settings *settings);
+void server_stop(void); /* as a crash: only the tables stay */
 void server_end(void);
 /* As at SIGTERM; and what it still waits for. */
 void server_drain(void);
@@ -97,6 +113,8 @@ const struct reply *server_receive_raw(const char *source_host,
 				       const char *body, size_t bytes);
 const struct reply *server_receive(const char *source_host,
 				   const struct mcinfo *document);
+/* Whether a request from there would be taken; else `refusal`. */
+bool server_asks_source(const char *source_host, struct sip_reply *refusal);
 const struct reply *server_reply_of(uint64_t transaction);
 /* The next client's request comes from this URI. */
 void server_set_sender(const char *sender_uri);

@@ -5,6 +5,7 @@
 
 #include <CUnit/Basic.h>
 
+extern CU_TestInfo access_tests[];
 extern CU_TestInfo delivery_tests[];
 extern CU_TestInfo restart_tests[];
 extern CU_TestInfo alloc_tests[];

@@ -392,6 +392,8 @@ static CU_TestInfo inbound_tests[] = {
 
 CU_SuiteInfo unit_suites[] = {
 	{ "migration inbound", NULL, NULL, setup, teardown, inbound_tests },
+	{ "migration access", NULL, NULL, server_prepare, teardown,
+	  access_tests },
 	{ "migration delivery", NULL, NULL, setup, teardown, delivery_tests },
 	{ "migration restart", NULL, NULL, setup, teardown, restart_tests },
 	{ "migration without memory", alloc_suite_init, NULL, NULL, NULL,
