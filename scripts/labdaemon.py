@@ -175,15 +175,11 @@ class System(Daemon):
                 ('identity_management', self.issuer): {
                     'jwks_file': str(self.jwks), 'audience': [AUDIENCE]}}
             self.sections['migration']['tokens'] = 'required'
-        elif self.knows_setting('tokens'):
+        else:
             self.sections['migration']['tokens'] = 'lab'
         self.sections[''] = self.top_settings(modules, self.server)
         self.adjust({section: values for section, values in settings.items()
                      if section != 'gateway'})
-
-    def knows_setting(self, name):
-        return f'\n{name}\n' in run([self.lab.program('mcmigd'),
-                                     '--help-config'])
 
     def wait_ready(self, store_up=True):
         """Until it serves; each line of its log is a reason to ask it."""
