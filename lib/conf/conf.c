@@ -32,6 +32,19 @@ char *conf_duplicate(struct conf *conf, const char *text)
 	return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
+void *conf_grow(struct conf *conf, void *items, size_t count, size_t item_bytes)
+{
+	bool full = !(count & (count - 1)); /* 0, 1, 2, 4, 8... */
+	void *grown;
+
+	if (!full)
+		return items;
+	grown = conf_allocate(conf, (count ? 2 * count : 1) * item_bytes);
+	if (grown && count)
+		memcpy(grown, items, count * item_bytes);
+	return grown;
+}
+
 struct conf_section_values *conf_find_section(const struct conf *conf,
 					      const char *name)
 {
@@ -51,20 +64,20 @@ static size_t settings_count(const struct setting *settings)
 	return n;
 }
 
-static int prepare_section(struct conf *conf, const struct conf_section *from,
-			   struct conf_section_values *section)
+int conf_prepare_section(struct conf *conf, const struct conf_section *table,
+			 struct conf_section_values *section)
 {
-	size_t count = settings_count(from->settings);
+	size_t count = settings_count(table->settings);
 	int err = 0;
 
-	section->section = *from;
-	section->section.name = conf_duplicate(conf, from->name);
-	section->values = conf_allocate(conf, from->values_bytes);
+	section->section = *table;
+	section->section.name = conf_duplicate(conf, table->name);
+	section->values = conf_allocate(conf, table->values_bytes);
 	section->lines = conf_allocate(conf, count * sizeof(*section->lines));
 	if (!section->section.name || !section->values || !section->lines)
 		return ENOMEM;
 	for (size_t i = 0; i < count && !err; i++)
-		err = value_set_default(conf, &from->settings[i],
+		err = value_set_default(conf, &table->settings[i],
 					section->values);
 	return err;
 }
@@ -81,24 +94,28 @@ static int prepare(struct conf *conf, const char *file,
 		return ENOMEM;
 	conf->section_count = section_count;
 	for (size_t i = 0; i < section_count && !err; i++)
-		err = prepare_section(conf, &sections[i], &conf->sections[i]);
+		err = conf_prepare_section(conf, &sections[i],
+					   &conf->sections[i]);
 	return err;
 }
 
-/* What has no default must be in the file. */
-static int check_required(const struct conf *conf,
-			  const struct conf_section_values *section)
+int conf_check_required(const struct conf *conf,
+			const struct conf_section_values *section,
+			unsigned line)
 {
 	const struct conf_section *table = &section->section;
+	char at[16] = "";
 	int err = 0;
 
+	if (line)
+		snprintf(at, sizeof(at), ":%u", line);
 	for (size_t i = 0; table->settings && table->settings[i].name; i++) {
 		const struct setting *setting = &table->settings[i];
 
 		if (setting->default_value || section->lines[i])
 			continue;
-		log_error("conf", "msg=\"%s: '%s' is missing%s%s%s: %s\"",
-			  conf->file, setting->name,
+		log_error("conf", "msg=\"%s%s: '%s' is missing%s%s%s: %s\"",
+			  conf->file, at, setting->name,
 			  *table->name ? " in section '" : "", table->name,
 			  *table->name ? "'" : "", setting->help);
 		err = EINVAL;
@@ -118,7 +135,8 @@ static int parse(const char *file, const struct conf_section *sections,
 	if (!err)
 		err = conf_file_read(conf, core_only);
 	for (size_t i = 0; i < section_count && (!err || err == EINVAL); i++)
-		err = check_required(conf, &conf->sections[i]) ? EINVAL : err;
+		err = conf_check_required(conf, &conf->sections[i], 0) ? EINVAL
+								       : err;
 	if (err)
 		conf_free(conf);
 	else

@@ -8,6 +8,7 @@
  *   system  = "b.example"
  *   listen  = { "udp:192.0.2.1:5060", "tcp:192.0.2.1:5060" }
  *   store_sqlite { file = "/var/lib/mcmig/mcmig.db" }
+ *   gateway { system "a.example" { domains = { "a.example" } } }
  */
 #ifndef MCMIG_CONF_CONF_H
 #define MCMIG_CONF_CONF_H
@@ -23,10 +24,25 @@ enum setting_type {
 			   * "2d" */
 	SETTING_BOOL,	  /* bool */
 	SETTING_LIST,	  /* struct setting_list: strings; default: "a, b" */
+	SETTING_SECTIONS, /* struct setting_sections: NAME "TITLE" { ... }, in a
+			   * module's section; default: "", or NULL: one must
+			   * be there */
 };
 
 struct setting_list {
 	char **values;
+	size_t count;
+};
+
+struct setting_section {
+	const char *title;  /* unique among its like, never empty */
+	const void *values; /* the struct that its table fills */
+	unsigned line;	    /* where it begins */
+};
+
+/* In the order of the file. */
+struct setting_sections {
+	struct setting_section *items;
 	size_t count;
 };
 
@@ -36,10 +52,14 @@ struct setting {
 	const char *default_value; /* as in the file; NULL: none (required) */
 	uint32_t min, max;	   /* unsigned, duration (ms); 0, 0: any */
 	const char *choices;	   /* string: "this|that"; NULL: any */
-	bool reloadable;	   /* else a change needs a restart */
+	bool reloadable;	   /* else a change needs a restart; that of
+				    * sections counts for all in them */
 	bool secret;		   /* shown as "***" */
 	const char *help;	   /* one sentence */
 	size_t offset;		   /* of the value in the section's struct */
+	const struct setting *sections; /* sections: their table, without
+					 * further sections */
+	size_t sections_bytes;		/* size of the struct that it fills */
 };
 
 struct conf; /* one parsed file */
@@ -88,7 +108,11 @@ MCMIG_API void conf_dump(const struct conf *conf, FILE *out);
 MCMIG_API void conf_help(const struct conf_section *sections,
 			 size_t section_count, FILE *out);
 
-/* Walks over all settings with their current values as text, for ctl. */
+/*
+ * Walks over all settings with their current values as text, for ctl. Sections
+ * have their titles as value, and what is in them follows, as of the section
+ * "gateway.system[a.example]".
+ */
 typedef void conf_visit_h(void *arg, const char *section,
 			  const struct setting *setting, const char *value);
 MCMIG_API void conf_visit(const struct conf *conf, conf_visit_h *visit,

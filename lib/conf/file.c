@@ -3,161 +3,17 @@
  * Reading with libconfuse. Every option is a string to it; our own table gives
  * the types, so that each fault is told with its line and remedy.
  */
-#include "conf/conf_private.h"
-
-#include <confuse.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
-
-/* libconfuse's callbacks have no argument of ours: one parse at a time. */
-static struct parse {
-	struct conf *conf;
-	cfg_t *root;
-	const char *text;
-	bool core_only; /* the whole file is parsed later: warn then */
-	unsigned faults;
-	bool no_memory;
-} current;
-
-static void report(const cfg_t *cfg, const char *fault)
-{
-	log_error("conf", "msg=\"%s:%d: %s\"", current.conf->file, cfg->line,
-		  fault);
-	current.faults++;
-}
-
-/* --- Values ------------------------------------------------------------- */
-
-static struct conf_section_values *section_of(const cfg_t *cfg)
-{
-	return conf_find_section(current.conf,
-				 cfg == current.root ? "" : cfg->name);
-}
-
-static const struct setting *setting_of(const struct conf_section_values *found,
-					const char *name)
-{
-	const struct setting *setting = found ? found->section.settings : NULL;
-
-	while (setting && setting->name && strcmp(setting->name, name))
-		setting++;
-	return setting && setting->name ? setting : NULL;
-}
-
-static void report_value(const cfg_t *cfg, const struct setting *setting,
-			 const char *text, const char *why)
-{
-	struct suggestion suggestion = { .written = text };
-	char fault[CONF_FAULT_SIZE], choices[CONF_TEXT_SIZE];
-	char *rest = NULL;
-
-	snprintf(choices, sizeof(choices), "%s",
-		 setting->choices ? setting->choices : "");
-	for (char *choice = strtok_r(choices, "|", &rest); choice;
-	     choice = strtok_r(NULL, "|", &rest))
-		suggestion_offer(&suggestion, choice);
-	snprintf(fault, sizeof(fault), "%s = '%.200s' %s%s%s%s", setting->name,
-		 setting->secret ? "***" : text, why,
-		 suggestion.best ? "; did you mean '" : "",
-		 suggestion.best ? suggestion.best : "",
-		 suggestion.best ? "'?" : "");
-	report(cfg, fault);
-}
-
-static struct setting_list *list_of(const struct conf_section_values *section,
-				    const struct setting *setting)
-{
-	return (void *)((char *)section->values + setting->offset);
-}
-
-/* A list's items come one by one; the first replaces the default. */
-static bool is_first_value(const cfg_opt_t *opt, const struct setting *setting)
-{
-	return setting->type != SETTING_LIST || opt->nvalues == 1;
-}
-
-/* A later value counts. */
-static void start_value(const cfg_t *cfg,
-			const struct conf_section_values *section,
-			const struct setting *setting, unsigned earlier_line)
-{
-	if (earlier_line && !current.core_only)
-		log_warning("conf",
-			    "msg=\"%s:%d: '%s' is given again: this counts, "
-			    "not line %u\"",
-			    current.conf->file, cfg->line, setting->name,
-			    earlier_line);
-	if (setting->type == SETTING_LIST)
-		*list_of(section, setting) = (struct setting_list){ 0 };
-}
-
-static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text,
-		      void *result)
-{
-	struct conf_section_values *section = section_of(cfg);
-	const struct setting *setting = setting_of(section, opt->name);
-	char why[CONF_TEXT_SIZE];
-	unsigned *line;
-	int err;
-
-	*(const char **)result = "";
-	if (!setting) {
-		report(cfg, "a setting of a section stands inside its braces: "
-			    "SECTION { NAME = VALUE }");
-		return -1;
-	}
-	line = &section->lines[setting - section->section.settings];
-	if (is_first_value(opt, setting))
-		start_value(cfg, section, setting, *line);
-	*line = (unsigned)cfg->line;
-	err = value_parse(current.conf, setting, text, section->values, why);
-	if (err == EINVAL)
-		report_value(cfg, setting, text, why);
-	else if (err)
-		current.no_memory = true;
-	return err ? -1 : 0;
-}
-
-/* --- Faults ------------------------------------------------------------- */
-
-static void describe_unknown(const cfg_t *cfg, const char *name,
-			     char fault[CONF_FAULT_SIZE])
-{
-	bool core = cfg == current.root;
-
-	if (core && conf_text_has_section(current.text, name))
-		conf_describe_section(current.conf, name, fault);
-	else
-		conf_describe_setting(section_of(cfg), name, fault);
-}
-
-#define NO_SUCH_OPTION "no such option '"
-
-/* libconfuse's own faults: syntax, and names that it does not know. */
-__attribute__((format(printf, 2, 0))) static void
-take_error(cfg_t *cfg, const char *format, va_list args)
-{
-	char text[CONF_TEXT_SIZE], fault[CONF_FAULT_SIZE];
-	size_t prefix = strlen(NO_SUCH_OPTION);
-
-	vsnprintf(text, sizeof(text), format, args);
-	if (!strncmp(text, NO_SUCH_OPTION, prefix)) {
-		text[strcspn(text + prefix, "'") + prefix] = '\0';
-		describe_unknown(cfg, text + prefix, fault);
-	} else if (!strcmp(text, "premature end of file")) {
-		conf_describe_end(current.text, fault);
-	} else {
-		snprintf(fault, sizeof(fault), "%s: see mcmigd.conf(5)", text);
-	}
-	report(cfg, fault);
-}
+#include "conf/take.h"
 
 /* --- Options from tables ------------------------------------------------ */
 
+/* Sections' own options are set by who puts them. */
 static cfg_opt_t option_of(const struct setting *setting)
 {
 	cfg_flag_t list = setting->type == SETTING_LIST ? CFGF_LIST : 0;
@@ -167,27 +23,63 @@ static cfg_opt_t option_of(const struct setting *setting)
 	return option;
 }
 
-static size_t put_settings(const struct setting *settings, cfg_opt_t *options)
+static cfg_opt_t titled_option(const struct setting *setting, cfg_opt_t *table)
 {
+	cfg_opt_t option =
+	    CFG_SEC(setting->name, table,
+		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+
+	option.validcb = take_titled;
+	return option;
+}
+
+static size_t put_values(const struct setting *settings, cfg_opt_t *options)
+{
+	const cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
 	for (; settings && settings[n].name; n++)
 		options[n] = option_of(&settings[n]);
+	options[n] = end;
+	return n + 1;
+}
+
+/*
+ * The settings' options, and after their end the tables of titled sections.
+ * Returns how many they are.
+ */
+static size_t put_settings(const struct setting *settings, cfg_opt_t *options)
+{
+	size_t n = put_values(settings, options);
+
+	for (size_t i = 0; settings && settings[i].name; i++) {
+		if (settings[i].type != SETTING_SECTIONS)
+			continue;
+		options[i] = titled_option(&settings[i], &options[n]);
+		n += put_values(settings[i].sections, &options[n]);
+	}
+	return n;
+}
+
+static size_t count_options(const struct setting *settings)
+{
+	size_t n = 1; /* the end */
+
+	for (; settings && settings->name; settings++) {
+		n++;
+		if (settings->type == SETTING_SECTIONS)
+			n += count_options(settings->sections);
+	}
 	return n;
 }
 
 static size_t options_needed(const struct conf *conf)
 {
-	size_t n = 0;
+	size_t n = 1;
 
-	for (size_t i = 0; i < conf->section_count; i++) {
-		const struct setting *s = conf->sections[i].section.settings;
-
-		for (; s && s->name; s++)
-			n++;
-		n += 2; /* the section itself, and the end of its table */
-	}
-	return n + 1;
+	for (size_t i = 0; i < conf->section_count; i++)
+		n += 1 + count_options(conf->sections[i].section.settings);
+	return n;
 }
 
 /*
@@ -204,7 +96,7 @@ static cfg_opt_t *build_options(const struct conf *conf)
 	if (!options)
 		return NULL;
 	if (core)
-		top += put_settings(core->section.settings, top);
+		top += put_values(core->section.settings, top) - 1;
 	sub = top + conf->section_count + 1;
 	for (size_t i = 0; i < conf->section_count; i++) {
 		const struct conf_section *table = &conf->sections[i].section;
@@ -214,7 +106,6 @@ static cfg_opt_t *build_options(const struct conf *conf)
 			continue;
 		*top++ = section;
 		sub += put_settings(table->settings, sub);
-		*sub++ = end;
 	}
 	*top = end;
 	return options;
@@ -222,25 +113,11 @@ static cfg_opt_t *build_options(const struct conf *conf)
 
 /* --- Reading ------------------------------------------------------------ */
 
-/* `listen = {}` has no value to call back for. */
-static void take_empty_lists(struct conf_section_values *section, cfg_t *cfg)
+/* Titled sections have done it as they ended. */
+static void take_all_empty_lists(const struct conf *conf, cfg_t *root)
 {
-	const struct setting *setting = section->section.settings;
-
-	for (; setting && setting->name; setting++) {
-		cfg_opt_t *opt = cfg_getopt(cfg, setting->name);
-
-		if (setting->type == SETTING_LIST && opt && !opt->nvalues &&
-		    opt->flags & CFGF_MODIFIED && setting->default_value)
-			*list_of(section, setting) = (struct setting_list){ 0 };
-	}
-}
-
-static void take_all_empty_lists(cfg_t *root)
-{
-	for (size_t i = 0; i < current.conf->section_count; i++) {
-		struct conf_section_values *section =
-		    &current.conf->sections[i];
+	for (size_t i = 0; i < conf->section_count; i++) {
+		struct conf_section_values *section = &conf->sections[i];
 		const char *name = section->section.name;
 		cfg_t *cfg = *name ? cfg_getsec(root, name) : root;
 
@@ -250,27 +127,21 @@ static void take_all_empty_lists(cfg_t *root)
 }
 
 static int parse_text(struct conf *conf, cfg_opt_t *options, const char *text,
-		      bool core_only)
+		      bool core_only, const struct conf_begins *begins)
 {
 	cfg_t *root = cfg_init(options, CFGF_NONE);
-	int result;
+	int result, err;
 
 	if (!root)
 		return ENOMEM;
-	current = (struct parse){
-		.conf = conf,
-		.root = root,
-		.text = text,
-		.core_only = core_only,
-	};
+	take_begin(conf, root, text, core_only, begins);
 	cfg_set_error_function(root, take_error);
 	result = cfg_parse_buf(root, text);
 	if (result == CFG_SUCCESS)
-		take_all_empty_lists(root);
+		take_all_empty_lists(conf, root);
+	err = take_end();
 	cfg_free(root);
-	if (current.no_memory)
-		return ENOMEM;
-	return result == CFG_SUCCESS && !current.faults ? 0 : EINVAL;
+	return !err && result != CFG_SUCCESS ? EINVAL : err;
 }
 
 static int report_open(const char *file, int err)
@@ -318,19 +189,41 @@ static int read_text(const char *file, char **textp)
 	return err;
 }
 
-static int parse_scanned(struct conf *conf, char *text, bool core_only)
+static int make_begins(struct conf *conf, const char *text,
+		       struct conf_begins *begins)
+{
+	for (const char *p = strchr(text, '{'); p; p = strchr(p + 1, '{'))
+		begins->max++;
+	begins->items =
+	    conf_allocate(conf, begins->max * sizeof(*begins->items));
+	return begins->items ? 0 : ENOMEM;
+}
+
+static int scan(struct conf *conf, char *text, bool core_only,
+		struct conf_begins *begins)
 {
 	struct conf_fault fault;
-	cfg_opt_t *options;
-	int err = conf_scan(text, core_only, &fault);
+	int err = conf_scan(text, core_only, begins, &fault);
 
-	if (err) {
+	if (err)
 		log_error("conf", "msg=\"%s:%u: %s\"", conf->file, fault.line,
 			  fault.text);
+	return err;
+}
+
+static int scan_and_parse(struct conf *conf, char *text, bool core_only)
+{
+	struct conf_begins begins = { 0 };
+	cfg_opt_t *options;
+	int err = make_begins(conf, text, &begins);
+
+	if (!err)
+		err = scan(conf, text, core_only, &begins);
+	if (err)
 		return err;
-	}
 	options = build_options(conf);
-	err = options ? parse_text(conf, options, text, core_only) : ENOMEM;
+	err = options ? parse_text(conf, options, text, core_only, &begins)
+		      : ENOMEM;
 	free(options);
 	return err;
 }
@@ -341,7 +234,7 @@ int conf_file_read(struct conf *conf, bool core_only)
 	int err = read_text(conf->file, &text);
 
 	if (!err)
-		err = parse_scanned(conf, text, core_only);
+		err = scan_and_parse(conf, text, core_only);
 	free(text);
 	return err;
 }

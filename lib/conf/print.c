@@ -33,13 +33,14 @@ static void put_list(const struct setting_list *list, FILE *out)
 }
 
 static void put_value(const struct setting *setting, const void *values,
-		      FILE *out)
+		      bool secret, FILE *out)
 {
-	const void *value = (const char *)values + setting->offset;
+	const void *value = value_at(setting, values);
 	char *text;
 
-	if (setting->secret) {
-		fputs("\"***\"", out);
+	if (secret || setting->secret) {
+		fputs(setting->type == SETTING_LIST ? "{ \"***\" }" : "\"***\"",
+		      out);
 		return;
 	}
 	if (setting->type == SETTING_LIST) {
@@ -56,20 +57,56 @@ static void put_value(const struct setting *setting, const void *values,
 	free(text);
 }
 
+static void put_settings(const struct setting *settings, const void *values,
+			 bool secret, unsigned tabs, FILE *out);
+
+static void put_tabs(unsigned tabs, FILE *out)
+{
+	while (tabs--)
+		putc('\t', out);
+}
+
+static void put_sections(const struct setting *setting,
+			 const struct setting_sections *sections, unsigned tabs,
+			 FILE *out)
+{
+	for (size_t i = 0; i < sections->count; i++) {
+		put_tabs(tabs, out);
+		fprintf(out, "%s ", setting->name);
+		put_quoted(sections->items[i].title, out);
+		fputs(" {\n", out);
+		put_settings(setting->sections, sections->items[i].values,
+			     setting->secret, tabs + 1, out);
+		put_tabs(tabs, out);
+		fputs("}\n", out);
+	}
+}
+
+static void put_settings(const struct setting *settings, const void *values,
+			 bool secret, unsigned tabs, FILE *out)
+{
+	for (; settings && settings->name; settings++) {
+		if (settings->type == SETTING_SECTIONS) {
+			put_sections(settings, value_at(settings, values), tabs,
+				     out);
+			continue;
+		}
+		put_tabs(tabs, out);
+		fprintf(out, "%s = ", settings->name);
+		put_value(settings, values, secret, out);
+		putc('\n', out);
+	}
+}
+
 void conf_dump(const struct conf *conf, FILE *out)
 {
 	for (size_t i = 0; i < conf->section_count; i++) {
 		const struct conf_section *table = &conf->sections[i].section;
-		const struct setting *setting = table->settings;
 
 		if (*table->name)
 			fprintf(out, "%s {\n", table->name);
-		for (; setting && setting->name; setting++) {
-			fprintf(out, "%s%s = ", *table->name ? "\t" : "",
-				setting->name);
-			put_value(setting, conf->sections[i].values, out);
-			putc('\n', out);
-		}
+		put_settings(table->settings, conf->sections[i].values, false,
+			     *table->name ? 1 : 0, out);
 		if (*table->name)
 			fputs("}\n", out);
 	}
@@ -93,10 +130,10 @@ static void put_range(const struct setting *setting, FILE *out)
 	}
 }
 
-static void put_help(const struct conf_section *section,
-		     const struct setting *setting, FILE *out)
+static void put_help(const char *section, const struct setting *setting,
+		     bool reloadable, FILE *out)
 {
-	fprintf(out, "%s%s%s\n\t%s;", section->name, *section->name ? "." : "",
+	fprintf(out, "%s%s%s\n\t%s;", section, *section ? "." : "",
 		setting->name, value_type_name(setting));
 	put_range(setting, out);
 	if (!setting->default_value)
@@ -106,8 +143,19 @@ static void put_help(const struct conf_section *section,
 	else
 		fprintf(out, " default: %s;", setting->default_value);
 	fprintf(out, " %s\n\t%s\n",
-		setting->reloadable ? "taken by a reload" : "needs a restart",
+		reloadable ? "taken by a reload" : "needs a restart",
 		setting->help);
+}
+
+static void put_sections_help(const char *section,
+			      const struct setting *setting, FILE *out)
+{
+	char *path = sections_path(section, setting->name, "TITLE");
+
+	for (const struct setting *inner = setting->sections;
+	     path && inner && inner->name; inner++)
+		put_help(path, inner, setting->reloadable, out);
+	free(path);
 }
 
 void conf_help(const struct conf_section *sections, size_t section_count,
@@ -116,26 +164,76 @@ void conf_help(const struct conf_section *sections, size_t section_count,
 	for (size_t i = 0; i < section_count; i++) {
 		const struct setting *setting = sections[i].settings;
 
-		for (; setting && setting->name; setting++)
-			put_help(&sections[i], setting, out);
+		for (; setting && setting->name; setting++) {
+			put_help(sections[i].name, setting, setting->reloadable,
+				 out);
+			if (setting->type == SETTING_SECTIONS)
+				put_sections_help(sections[i].name, setting,
+						  out);
+		}
 	}
 }
 
-void conf_visit(const struct conf *conf, conf_visit_h *visit, void *arg)
+struct visit {
+	conf_visit_h *visit;
+	void *arg;
+};
+
+static void visit_one(const struct visit *visit, const char *section,
+		      const struct setting *setting, const void *values)
 {
+	char *text = setting->secret ? NULL : value_text(setting, values);
+
+	visit->visit(visit->arg, section, setting,
+		     setting->secret ? "***"
+		     : text	     ? text
+				     : "");
+	free(text);
+}
+
+/* What is in them is reloadable and secret as they are. */
+static void visit_section(const struct visit *visit, const char *path,
+			  const struct setting *setting, const void *values)
+{
+	for (const struct setting *inner = setting->sections;
+	     inner && inner->name; inner++) {
+		struct setting shown = *inner;
+
+		shown.reloadable = setting->reloadable;
+		shown.secret |= setting->secret;
+		visit_one(visit, path, &shown, values);
+	}
+}
+
+static void visit_sections(const struct visit *visit, const char *section,
+			   const struct setting *setting, const void *values)
+{
+	const struct setting_sections *sections = value_at(setting, values);
+
+	for (size_t i = 0; i < sections->count; i++) {
+		const struct setting_section *item = &sections->items[i];
+		char *path = sections_path(section, setting->name, item->title);
+
+		if (path)
+			visit_section(visit, path, setting, item->values);
+		free(path);
+	}
+}
+
+void conf_visit(const struct conf *conf, conf_visit_h *visit_h, void *arg)
+{
+	const struct visit visit = { .visit = visit_h, .arg = arg };
+
 	for (size_t i = 0; i < conf->section_count; i++) {
 		const struct conf_section *table = &conf->sections[i].section;
 		const struct setting *setting = table->settings;
+		const void *values = conf->sections[i].values;
 
 		for (; setting && setting->name; setting++) {
-			char *text =
-			    value_text(setting, conf->sections[i].values);
-
-			visit(arg, table->name, setting,
-			      setting->secret ? "***"
-			      : text	      ? text
-					      : "");
-			free(text);
+			visit_one(&visit, table->name, setting, values);
+			if (setting->type == SETTING_SECTIONS)
+				visit_sections(&visit, table->name, setting,
+					       values);
 		}
 	}
 }

@@ -13,13 +13,15 @@
 
 struct scan {
 	struct conf_fault *fault;
+	struct conf_begins *nested;
 	char *at;
 	unsigned line;
-	unsigned depth;	     /* of braces */
-	unsigned brace_line; /* of the outermost open one */
-	char *word;	     /* start of the last word outside braces */
-	char last;	     /* last character that is not space */
-	bool in_section;     /* the outermost brace is a section's */
+	unsigned depth;		    /* of braces */
+	unsigned brace_line;	    /* of the outermost open one */
+	struct conf_begin words[2]; /* the last one, the one before it */
+	char *word;		    /* start of the last word outside braces */
+	char last;		    /* last character that is not space */
+	bool in_section;	    /* the outermost brace is a section's */
 };
 
 static int fail(struct scan *scan, unsigned line, const char *text)
@@ -91,8 +93,20 @@ static int scan_comment(struct scan *scan)
 	return 0;
 }
 
+/* server "b1" {, or server b1 {: a title in quotes is no word. */
+static void note_nested(struct scan *scan)
+{
+	bool quoted = scan->last == '"' || scan->last == '\'';
+	struct conf_begins *nested = scan->nested;
+
+	if (nested->count < nested->max)
+		nested->items[nested->count++] = scan->words[quoted ? 0 : 1];
+}
+
 static void open_brace(struct scan *scan)
 {
+	if (scan->depth == 1 && scan->in_section && scan->last != '=')
+		note_nested(scan);
 	if (!scan->depth++) {
 		scan->brace_line = scan->line;
 		scan->in_section = scan->last != '=';
@@ -122,6 +136,14 @@ static int scan_word(struct scan *scan)
 
 	if (!scan->depth && n)
 		scan->word = scan->at;
+	if (n) {
+		scan->words[1] = scan->words[0];
+		scan->words[0] = (struct conf_begin){
+			.name = scan->at,
+			.name_length = n,
+			.line = scan->line,
+		};
+	}
 	scan->at += n ? n : 1;
 	return 0;
 }
@@ -147,9 +169,12 @@ static bool is_line_comment(const char *text)
 	return *text == '#' || (text[0] == '/' && text[1] == '/');
 }
 
-int conf_scan(char *text, bool drop_sections, struct conf_fault *fault)
+int conf_scan(char *text, bool drop_sections, struct conf_begins *nested,
+	      struct conf_fault *fault)
 {
-	struct scan scan = { .fault = fault, .at = text, .line = 1 };
+	struct scan scan = {
+		.fault = fault, .nested = nested, .at = text, .line = 1
+	};
 	int err = 0;
 
 	while (!err && *scan.at) {

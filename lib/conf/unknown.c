@@ -41,6 +41,27 @@ void conf_describe_section(const struct conf *conf, const char *name,
 			 name, name);
 }
 
+bool conf_describe_titled(const struct conf *conf, const char *name,
+			  char fault[CONF_FAULT_SIZE])
+{
+	for (size_t i = 0; i < conf->section_count; i++) {
+		const struct conf_section *table = &conf->sections[i].section;
+		const struct setting *setting = table->settings;
+
+		for (; setting && setting->name; setting++) {
+			if (setting->type != SETTING_SECTIONS ||
+			    strcmp(setting->name, name))
+				continue;
+			snprintf(fault, CONF_FAULT_SIZE,
+				 "section '%s' stands inside another: "
+				 "%s { %s \"TITLE\" { ... } }",
+				 name, table->name, name);
+			return true;
+		}
+	}
+	return false;
+}
+
 void conf_describe_setting(const struct conf_section_values *section,
 			   const char *name, char fault[CONF_FAULT_SIZE])
 {

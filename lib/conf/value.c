@@ -26,7 +26,7 @@ static const struct bool_word {
 };
 #define BOOL_WORDS (sizeof(bool_words) / sizeof(*bool_words))
 
-static void *value_at(const struct setting *setting, const void *values)
+void *value_at(const struct setting *setting, const void *values)
 {
 	return (char *)(uintptr_t)values + setting->offset;
 }
@@ -159,18 +159,14 @@ static int parse_string(struct conf *conf, const struct setting *setting,
 static int list_append(struct conf *conf, struct setting_list *list,
 		       const char *text)
 {
+	char *copy = conf_duplicate(conf, text);
 	char **values =
-	    conf_allocate(conf, (list->count + 1) * sizeof(*values));
+	    conf_grow(conf, list->values, list->count, sizeof(*list->values));
 
-	if (!values)
-		return ENOMEM;
-	if (list->count)
-		memcpy(values, list->values, list->count * sizeof(*values));
-	values[list->count] = conf_duplicate(conf, text);
-	if (!values[list->count])
+	if (!copy || !values)
 		return ENOMEM;
 	list->values = values;
-	list->count++;
+	values[list->count++] = copy;
 	return 0;
 }
 
@@ -189,6 +185,8 @@ int value_parse(struct conf *conf, const struct setting *setting,
 		return parse_bool(text, value, why);
 	case SETTING_LIST:
 		return list_append(conf, value, text);
+	case SETTING_SECTIONS:
+		break;
 	}
 	return EINVAL;
 }
@@ -211,7 +209,7 @@ int value_set_default(struct conf *conf, const struct setting *setting,
 {
 	char why[CONF_TEXT_SIZE];
 
-	if (!setting->default_value)
+	if (!setting->default_value || setting->type == SETTING_SECTIONS)
 		return 0;
 	if (setting->type == SETTING_LIST)
 		return parse_default_list(conf, setting->default_value,
@@ -258,6 +256,8 @@ char *value_text(const struct setting *setting, const void *values)
 		return strdup(*(const bool *)value ? "true" : "false");
 	case SETTING_LIST:
 		return list_text(value);
+	case SETTING_SECTIONS:
+		return sections_text(value);
 	}
 	return NULL;
 }
@@ -288,6 +288,8 @@ bool value_equal(const struct setting *setting, const void *a, const void *b)
 		return *(const bool *)x == *(const bool *)y;
 	case SETTING_LIST:
 		return list_equal(x, y);
+	case SETTING_SECTIONS:
+		return sections_equal(setting, x, y);
 	}
 	return false;
 }
@@ -333,6 +335,8 @@ int value_copy(struct conf *conf, const struct setting *setting, void *to,
 		return 0;
 	case SETTING_LIST:
 		return copy_list(conf, target, source);
+	case SETTING_SECTIONS:
+		return sections_copy(conf, setting, target, source);
 	}
 	return EINVAL;
 }
@@ -340,9 +344,12 @@ int value_copy(struct conf *conf, const struct setting *setting, void *to,
 const char *value_type_name(const struct setting *setting)
 {
 	static const char *const names[] = {
-		[SETTING_STRING] = "string",	 [SETTING_UNSIGNED] = "number",
-		[SETTING_DURATION] = "duration", [SETTING_BOOL] = "boolean",
+		[SETTING_STRING] = "string",
+		[SETTING_UNSIGNED] = "number",
+		[SETTING_DURATION] = "duration",
+		[SETTING_BOOL] = "boolean",
 		[SETTING_LIST] = "list",
+		[SETTING_SECTIONS] = "sections",
 	};
 
 	return setting->choices ? "choice" : names[setting->type];
