@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- Roles of the mcmig schema and what each may do. Run it after schema.sql, as
--- the owner of the schema and with the right to create roles; again is fine.
+-- Roles of the mcmig schema and what each may do. Run it after schema.sql and
+-- after each upgrade, as the owner of the schema and with the right to create
+-- roles; again is fine.
 -- They have no login: grant them to those who have, for example
 --   CREATE ROLE mcmig_b1 LOGIN PASSWORD '...' IN ROLE mcmig_daemon;
 
@@ -34,8 +35,9 @@ GRANT SELECT ON mcmig.schema_version, mcmig.mc_service, mcmig.node,
 	mcmig.user_state, mcmig.procedure, mcmig.partner_mapping,
 	mcmig.primary_migration, mcmig.redirection TO mcmig_provisioning;
 GRANT SELECT, INSERT, UPDATE, DELETE ON mcmig.mc_system,
-	mcmig.mc_system_domain, mcmig.mc_server, mcmig.mc_user,
-	mcmig.user_profile, mcmig.permission, mcmig.admission
+	mcmig.mc_system_domain, mcmig.mc_server, mcmig.mc_gateway,
+	mcmig.mc_peer, mcmig.mc_user, mcmig.user_profile, mcmig.permission,
+	mcmig.admission
 	TO mcmig_provisioning;
 
 -- Call control: where a user is reached now, and nothing else.

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The PostgreSQL schema of mcmig, version 1. Run it once in an empty database:
+-- The PostgreSQL schema of mcmig, version 2. Run it once in an empty database:
 --   psql -v ON_ERROR_STOP=1 -f schema.sql CONNINFO
+-- upgrade-2.sql brings a database of version 1 to the same.
 -- db/sqlite/schema.sql has the same tables and columns.
 --
 -- Provisioned tables are for people: names, text, timestamps. State tables are
@@ -18,7 +19,7 @@ CREATE TABLE schema_version (
 	version    integer NOT NULL PRIMARY KEY,
 	applied_at timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 -- Secrets that all nodes of a system share for ever. 'procedure-id-key' is the
 -- namespace of the procedure IDs derived for clients that send none.
@@ -42,7 +43,10 @@ VALUES (1, 'mcptt'), (2, 'mcvideo'), (3, 'mcdata');
 CREATE TABLE mc_system (
 	name    text COLLATE "C" NOT NULL PRIMARY KEY
 		CHECK (length(name) BETWEEN 1 AND 63),
-	enabled boolean NOT NULL DEFAULT true
+	enabled boolean NOT NULL DEFAULT true,
+	-- How it is reached: at its servers, or through our MC gateway servers.
+	path    text NOT NULL DEFAULT 'direct'
+		CHECK (path IN ('direct', 'gateway'))
 );
 
 -- Which domains of MC service IDs belong to which system.
@@ -53,7 +57,7 @@ CREATE TABLE mc_system_domain (
 		REFERENCES mc_system (name) ON DELETE CASCADE
 );
 
--- How another system is reached: sip:IP:PORT;transport=udp|tcp.
+-- The servers of a system on the direct path: sip:IP:PORT;transport=udp|tcp.
 CREATE TABLE mc_server (
 	system   text COLLATE "C" NOT NULL
 		REFERENCES mc_system (name) ON DELETE CASCADE,
@@ -61,6 +65,24 @@ CREATE TABLE mc_server (
 	priority integer NOT NULL DEFAULT 1 CHECK (priority >= 0),
 	weight   integer NOT NULL DEFAULT 1 CHECK (weight >= 0),
 	PRIMARY KEY (system, uri)
+);
+
+-- Our own MC gateway servers, for all systems whose path is 'gateway'.
+CREATE TABLE mc_gateway (
+	uri      text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(uri) < 128),
+	priority integer NOT NULL DEFAULT 1 CHECK (priority >= 0),
+	weight   integer NOT NULL DEFAULT 1 CHECK (weight >= 0)
+);
+
+-- From where the servers of a system send, besides the hosts of their URIs: an
+-- address ('192.0.2.1'), a network ('192.0.2.0/28'), or a name of a certificate
+-- ('dns:NAME', 'uri:URI'). Rows of our own system are our gateways'.
+CREATE TABLE mc_peer (
+	system text COLLATE "C" NOT NULL
+		REFERENCES mc_system (name) ON DELETE CASCADE,
+	source text COLLATE "C" NOT NULL
+		CHECK (length(source) BETWEEN 1 AND 255),
+	PRIMARY KEY (system, source)
 );
 
 -- Our own users (primary role).
@@ -242,7 +264,8 @@ DECLARE
 	t text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['mc_system', 'mc_system_domain', 'mc_server',
-		'mc_user', 'user_profile', 'permission', 'admission']
+		'mc_gateway', 'mc_peer', 'mc_user', 'user_profile',
+		'permission', 'admission']
 	LOOP
 		EXECUTE format('CREATE TRIGGER told AFTER INSERT OR UPDATE OR '
 			'DELETE OR TRUNCATE ON %I FOR EACH STATEMENT '

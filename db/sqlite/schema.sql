@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The SQLite schema of mcmig, version 1. Run it once on a file that does not
+-- The SQLite schema of mcmig, version 2. Run it once on a file that does not
 -- exist yet:
 --   sqlite3 -bail FILE < schema.sql
+-- upgrade-2.sql brings a file of version 1 to the same.
 -- It has the tables and columns of db/postgresql/schema.sql, where they are
 -- explained (all but written_by and is_live: the one writer needs none, and its
 -- indexes gain nothing). Timestamps are text in UTC, YYYY-MM-DDTHH:MM:SSZ; UUIDs
@@ -17,7 +18,7 @@ CREATE TABLE schema_version (
 	version    INTEGER NOT NULL PRIMARY KEY,
 	applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ'))
 ) STRICT;
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 CREATE TABLE secret (
 	name  TEXT NOT NULL PRIMARY KEY,
@@ -42,7 +43,8 @@ VALUES (1, 'mcptt'), (2, 'mcvideo'), (3, 'mcdata');
 
 CREATE TABLE mc_system (
 	name    TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 63),
-	enabled INTEGER NOT NULL DEFAULT TRUE CHECK (enabled IN (0, 1))
+	enabled INTEGER NOT NULL DEFAULT TRUE CHECK (enabled IN (0, 1)),
+	path TEXT NOT NULL DEFAULT 'direct' CHECK (path IN ('direct', 'gateway'))
 ) STRICT;
 
 CREATE TABLE mc_system_domain (
@@ -56,6 +58,18 @@ CREATE TABLE mc_server (
 	priority INTEGER NOT NULL DEFAULT 1 CHECK (priority >= 0),
 	weight   INTEGER NOT NULL DEFAULT 1 CHECK (weight >= 0),
 	PRIMARY KEY (system, uri)
+) STRICT;
+
+CREATE TABLE mc_gateway (
+	uri      TEXT NOT NULL PRIMARY KEY CHECK (length(uri) < 128),
+	priority INTEGER NOT NULL DEFAULT 1 CHECK (priority >= 0),
+	weight   INTEGER NOT NULL DEFAULT 1 CHECK (weight >= 0)
+) STRICT;
+
+CREATE TABLE mc_peer (
+	system TEXT NOT NULL REFERENCES mc_system (name) ON DELETE CASCADE,
+	source TEXT NOT NULL CHECK (length(source) BETWEEN 1 AND 255),
+	PRIMARY KEY (system, source)
 ) STRICT;
 
 CREATE TABLE mc_user (

@@ -81,8 +81,10 @@ struct store_item {
  * redirection	service, mc_service_id, target_mc_service_id, direction, since:
  *		the view. By the service's name, direction, since,
  *		target_mc_service_id.
- * systems	name, enabled (boolean), domains (texts, sorted), servers (URIs,
- *		by priority, then URI). By name.
+ * systems	name, enabled (boolean), path ("direct", "gateway"), domains
+ *		(texts, sorted), servers (URIs, by priority, then URI), sources
+ *		(texts, sorted; of our own system: our gateways'). By name.
+ * gateways	uri, priority, weight: our own. By priority, then URI.
  * nodes	name, incarnation, lease_until, alive (boolean: by the database's
  *		clock). By name.
  *
@@ -94,6 +96,7 @@ enum store_query_kind {
 				  * active and migrating */
 	STORE_QUERY_REDIRECTION, /* argument: MC service ID */
 	STORE_QUERY_SYSTEMS,
+	STORE_QUERY_GATEWAYS,
 	STORE_QUERY_NODES,
 };
 

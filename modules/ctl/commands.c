@@ -169,6 +169,12 @@ static void run_systems(void *context, const json_t *args,
 	query(context, STORE_QUERY_SYSTEMS, args, call);
 }
 
+static void run_gateways(void *context, const json_t *args,
+			 struct command_call *call)
+{
+	query(context, STORE_QUERY_GATEWAYS, args, call);
+}
+
 static void run_nodes(void *context, const json_t *args,
 		      struct command_call *call)
 {
@@ -187,6 +193,7 @@ const struct command ctl_commands[] = {
 	  run_redirection },
 	{ "systems", NULL, "the MC systems that the directory knows",
 	  run_systems },
+	{ "gateways", NULL, "our own MC gateway servers", run_gateways },
 	{ "nodes", NULL, "the nodes on this store", run_nodes },
 	{ "stats", NULL, "counters and latencies since the start", run_stats },
 	{ "settings", NULL, "every setting with its value", run_settings },

@@ -77,6 +77,8 @@ int postgres_create(struct store_backend **backendp, struct loop *loop,
 	postgres->timers = timers;
 	postgres->connect_timeout_ms = config->connect_timeout_ms;
 	postgres->lease_ms = config->lease_ms;
+	snprintf(postgres->system, sizeof(postgres->system), "%s",
+		 config->system);
 	snprintf(postgres->node, sizeof(postgres->node), "%s", node);
 	err = targets_create(&postgres->targets, config->conninfo, node, why,
 			     why_bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Builds the directory of MC systems from its three tables. */
+/* Builds the directory of MC systems from its tables. */
 #include "directory/directory.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 static const struct statement systems = {
 	"directory_systems",
-	"SELECT name, enabled FROM mc_system ORDER BY name",
+	"SELECT name, enabled, path = 'gateway' FROM mc_system ORDER BY name",
 };
 
 static const struct statement domains = {
@@ -25,26 +25,63 @@ static const struct statement servers = {
 	"ORDER BY system, priority, uri",
 };
 
-const struct statement *const directory_statements[] = { &systems, &domains,
-							 &servers, NULL };
+static const struct statement gateways = {
+	"directory_gateways",
+	"SELECT uri, priority, weight FROM mc_gateway ORDER BY priority, uri",
+};
 
-static int add_row(struct directory *directory, unsigned statement,
+static const struct statement sources = {
+	"directory_sources",
+	"SELECT system, source FROM mc_peer ORDER BY system, source",
+};
+
+enum directory_table {
+	SYSTEMS, /* first: the others name them */
+	DOMAINS,
+	SERVERS,
+	GATEWAYS,
+	SOURCES,
+	TABLES,
+};
+
+const struct statement *const directory_statements[] = {
+	[SYSTEMS] = &systems,	[DOMAINS] = &domains, [SERVERS] = &servers,
+	[GATEWAYS] = &gateways, [SOURCES] = &sources, [TABLES] = NULL,
+};
+
+static const char *const table_names[] = {
+	[SYSTEMS] = "mc_system", [DOMAINS] = "mc_system_domain",
+	[SERVERS] = "mc_server", [GATEWAYS] = "mc_gateway",
+	[SOURCES] = "mc_peer",
+};
+
+static int add_row(const struct postgres *postgres, enum directory_table table,
 		   const PGresult *result, int row)
 {
+	struct directory *directory = postgres->directory;
 	const char *first = PQgetvalue(result, row, 0);
 	const char *second = PQgetvalue(result, row, 1);
 
-	switch (statement) {
-	case 0:
+	switch (table) {
+	case SYSTEMS:
 		return directory_add_system(directory, first,
-					    row_bool(result, row, 1), false);
-	case 1:
+					    row_bool(result, row, 1),
+					    row_bool(result, row, 2));
+	case DOMAINS:
 		return directory_add_domain(directory, first, second);
-	default:
+	case SERVERS:
 		return directory_add_server(
 		    directory, first, second,
 		    (unsigned)row_integer(result, row, 2),
 		    (unsigned)row_integer(result, row, 3));
+	case GATEWAYS:
+		return directory_add_gateway(
+		    directory, first, (unsigned)row_integer(result, row, 1),
+		    (unsigned)row_integer(result, row, 2));
+	default:
+		return directory_add_source(
+		    directory, strcmp(first, postgres->system) ? first : NULL,
+		    second);
 	}
 }
 
@@ -55,7 +92,7 @@ static void directory_result(struct request *request, unsigned statement,
 	struct postgres *postgres = request->arg;
 
 	for (int i = 0; postgres->directory && i < PQntuples(result); i++) {
-		int err = add_row(postgres->directory, statement, result, i);
+		int err = add_row(postgres, statement, result, i);
 
 		if (err == ENOMEM) {
 			directory_destroy(postgres->directory);
@@ -63,9 +100,11 @@ static void directory_result(struct request *request, unsigned statement,
 		} else if (err) {
 			log_warning("store_postgres",
 				    "msg=\"a provisioned row is left out\" "
-				    "error=\"%s\" system=%s value=%s",
-				    strerror(err), PQgetvalue(result, i, 0),
-				    statement ? PQgetvalue(result, i, 1) : "");
+				    "error=\"%s\" table=%s key=\"%s\" "
+				    "value=\"%s\"",
+				    strerror(err), table_names[statement],
+				    PQgetvalue(result, i, 0),
+				    PQgetvalue(result, i, 1));
 		}
 	}
 }

@@ -52,6 +52,7 @@ static int init(struct core *core, const void *values, void **contextp)
 	const struct settings *settings = values;
 	struct postgres_config config = {
 		.conninfo = settings->conninfo,
+		.system = core->system,
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.lease_ms = settings->lease_ms,
 	};

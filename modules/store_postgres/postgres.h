@@ -7,6 +7,7 @@
 #ifndef MCMIG_STORE_POSTGRES_POSTGRES_H
 #define MCMIG_STORE_POSTGRES_POSTGRES_H
 
+#include "directory/directory.h"
 #include "store/backend.h"
 #include "store_postgres/batch.h"
 #include "store_postgres/connection.h"
@@ -37,6 +38,7 @@ enum purge {
 
 struct postgres_config {
 	const char *conninfo;
+	const char *system; /* our own */
 	uint32_t connect_timeout_ms;
 	uint32_t lease_ms;
 };
@@ -57,6 +59,7 @@ struct postgres {
 	struct loop *loop;
 	struct timers *timers;
 	struct store *store; /* NULL until start() */
+	char system[SYSTEM_NAME_SIZE];
 	char node[64];
 	uint32_t connect_timeout_ms, lease_ms;
 
@@ -100,8 +103,8 @@ struct postgres {
 };
 
 /*
- * 0; ENOMEM; EINVAL: a conninfo that cannot work, `why` says why. `node` and
- * the conninfo are copied.
+ * 0; ENOMEM; EINVAL: a conninfo that cannot work, `why` says why. Texts are
+ * copied.
  */
 int postgres_create(struct store_backend **backendp, struct loop *loop,
 		    struct timers *timers, const char *node,

@@ -92,12 +92,20 @@ static const struct statement redirection = {
 
 static const struct statement systems = {
 	"query_systems",
-	"SELECT name, enabled, "
+	"SELECT name, enabled, path, "
 	"(SELECT coalesce(json_agg(d.domain ORDER BY d.domain), '[]') "
 	"FROM mc_system_domain d WHERE d.system = s.name)::text, "
 	"(SELECT coalesce(json_agg(v.uri ORDER BY v.priority, v.uri), '[]') "
-	"FROM mc_server v WHERE v.system = s.name)::text "
+	"FROM mc_server v WHERE v.system = s.name)::text, "
+	"(SELECT coalesce(json_agg(p.source ORDER BY p.source), '[]') "
+	"FROM mc_peer p WHERE p.system = s.name)::text "
 	"FROM mc_system s ORDER BY name" LIMIT,
+};
+
+static const struct statement gateways = {
+	"query_gateways",
+	"SELECT uri, priority, weight FROM mc_gateway "
+	"ORDER BY priority, uri" LIMIT,
 };
 
 static const struct statement nodes = {
@@ -110,7 +118,7 @@ static const struct statement nodes = {
 const struct statement *const query_statements[] = {
 	&live_procedures, &procedures,	&active_migrations,
 	&migrations,	  &redirection, &systems,
-	&nodes,		  NULL
+	&gateways,	  &nodes,	NULL
 };
 
 /* --- values ----------------------------------------------------------------- */
@@ -226,8 +234,16 @@ static const struct key redirection_keys[] = {
 };
 
 static const struct key system_keys[] = {
-	{ "name", text },    { "enabled", boolean }, { "domains", json },
-	{ "servers", json }, { NULL, NULL },
+	{ "name", text },    { "enabled", boolean }, { "path", text },
+	{ "domains", json }, { "servers", json },    { "sources", json },
+	{ NULL, NULL },
+};
+
+static const struct key gateway_keys[] = {
+	{ "uri", text },
+	{ "priority", integer },
+	{ "weight", integer },
+	{ NULL, NULL },
 };
 
 static const struct key node_keys[] = {
@@ -317,6 +333,7 @@ static const struct statement *choose(struct array_set *parameters,
 		[STORE_QUERY_MIGRATIONS] = migration_keys,
 		[STORE_QUERY_REDIRECTION] = redirection_keys,
 		[STORE_QUERY_SYSTEMS] = system_keys,
+		[STORE_QUERY_GATEWAYS] = gateway_keys,
 		[STORE_QUERY_NODES] = node_keys,
 	};
 
@@ -337,6 +354,8 @@ static const struct statement *choose(struct array_set *parameters,
 		return &redirection;
 	case STORE_QUERY_SYSTEMS:
 		return &systems;
+	case STORE_QUERY_GATEWAYS:
+		return &gateways;
 	case STORE_QUERY_NODES:
 		break;
 	}

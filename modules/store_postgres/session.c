@@ -15,7 +15,7 @@
 #include "store_postgres/postgres.h"
 #include "store_postgres/row.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define LOOKUP_POLL_MS 20
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
@@ -225,22 +225,32 @@ static void setup_refused(struct postgres *postgres,
 	attempt_failed(postgres, reason);
 }
 
+static void refuse_version(struct postgres *postgres)
+{
+	unsigned long long version = postgres->schema_version;
+	char reason[160], remedy[64] = "use the mcmigd of that version";
+
+	if (version < SCHEMA_VERSION)
+		snprintf(remedy, sizeof(remedy),
+			 "run db/postgresql/upgrade-%llu.sql in it",
+			 version + 1);
+	snprintf(reason, sizeof(reason),
+		 "the database has schema version %llu, this mcmigd needs %d: "
+		 "%s",
+		 version, SCHEMA_VERSION, remedy);
+	attempt_failed(postgres, reason);
+}
+
 static void setup_done(struct request *request, enum request_outcome outcome)
 {
 	struct postgres *postgres = request->arg;
-	char reason[160];
 
 	if (outcome == REQUEST_LOST)
 		return;
 	if (outcome == REQUEST_REFUSED) {
 		setup_refused(postgres, request);
 	} else if (postgres->schema_version != SCHEMA_VERSION) {
-		snprintf(reason, sizeof(reason),
-			 "the database has schema version %llu, this program "
-			 "needs %d: see db/postgresql",
-			 (unsigned long long)postgres->schema_version,
-			 SCHEMA_VERSION);
-		attempt_failed(postgres, reason);
+		refuse_version(postgres);
 	} else if (role_of_setup(postgres, request) == WATCHER) {
 		node_open(postgres);
 	} else {

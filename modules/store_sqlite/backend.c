@@ -587,13 +587,14 @@ int store_sqlite_create(struct store_backend **backendp,
 	sqlite->backend.ops = &sqlite_ops;
 	connection = &sqlite->connection;
 	connection->file = strdup(config->file);
+	connection->system = strdup(config->system);
 	connection->node = strdup(config->node);
 	connection->busy_timeout_ms = config->busy_timeout_ms;
 	connection->hurry = &sqlite->hurry;
 	sqlite->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (sqlite->event_fd < 0)
 		err = errno;
-	else if (connection->file && connection->node)
+	else if (connection->file && connection->system && connection->node)
 		err = init_condition(&sqlite->wake);
 	if (err) {
 		store_sqlite_destroy(&sqlite->backend);
@@ -614,6 +615,7 @@ void store_sqlite_destroy(struct store_backend *backend)
 	pthread_cond_destroy(&sqlite->wake);
 	pthread_mutex_destroy(&sqlite->mutex);
 	free(sqlite->connection.file);
+	free(sqlite->connection.system);
 	free(sqlite->connection.node);
 	free(sqlite);
 }

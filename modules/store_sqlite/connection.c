@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define SCHEMA_VERSION "1"
+#define SCHEMA_VERSION 2
 /* Statement LEASE_TAKE has the same 30 s. */
 #define LEASE_TEXT "+30 seconds"
 #define LEASE_RENEW_MS 10000
@@ -277,8 +278,9 @@ static int open_file(struct connection *connection)
 	if (stat(connection->file, &status)) {
 		if (errno == ENOENT)
 			return REFUSE(connection, EAGAIN,
-				      "%.60s does not exist: sqlite3 FILE < %s",
-				      connection->file, SCHEMA_FILE);
+				      "%.60s does not exist: sqlite3 FILE < "
+				      "%s/schema.sql",
+				      connection->file, SCHEMA_FOLDER);
 		return REFUSE(connection, EAGAIN, "%.90s: %s", connection->file,
 			      strerror(errno));
 	}
@@ -325,6 +327,22 @@ static int read_text(struct connection *connection, const char *sql, char *text,
 	return rc;
 }
 
+static int refuse_version(struct connection *connection, const char *found)
+{
+	long version = strtol(found, NULL, 10);
+
+	if (version > SCHEMA_VERSION)
+		return REFUSE(connection, EAGAIN,
+			      "%.90s has schema version %ld, this mcmigd needs "
+			      "%d: use the mcmigd of that version",
+			      connection->file, version, SCHEMA_VERSION);
+	return REFUSE(connection, EAGAIN,
+		      "%.60s has schema version %ld, this mcmigd needs %d: "
+		      "sqlite3 -bail FILE < %s/upgrade-%ld.sql",
+		      connection->file, version, SCHEMA_VERSION, SCHEMA_FOLDER,
+		      version + 1);
+}
+
 static int check_schema(struct connection *connection)
 {
 	char text[32];
@@ -333,19 +351,16 @@ static int check_schema(struct connection *connection)
 	rc = read_text(connection, "SELECT max(version) FROM schema_version",
 		       text, sizeof(text));
 	if (rc == SQLITE_ERROR || rc == SQLITE_NOTFOUND)
-		return REFUSE(connection, EAGAIN,
-			      "%.60s has no mcmig schema: sqlite3 FILE < %s",
-			      connection->file, SCHEMA_FILE);
+		return REFUSE(
+		    connection, EAGAIN,
+		    "%.60s has no mcmig schema: sqlite3 FILE < %s/schema.sql",
+		    connection->file, SCHEMA_FOLDER);
 	if (rc) {
 		connection_explain(connection, rc);
 		return EAGAIN;
 	}
-	if (strcmp(text, SCHEMA_VERSION))
-		return REFUSE(connection, EAGAIN,
-			      "%.90s has schema version %s, this mcmigd "
-			      "needs " SCHEMA_VERSION
-			      ": use the matching mcmigd or schema",
-			      connection->file, text);
+	if (strtol(text, NULL, 10) != SCHEMA_VERSION)
+		return refuse_version(connection, text);
 	rc = read_text(connection, "PRAGMA journal_mode = WAL", text,
 		       sizeof(text));
 	if (rc) {

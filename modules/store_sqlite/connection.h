@@ -19,7 +19,7 @@
 #define REASON_SIZE 256
 
 struct connection {
-	char *file, *node; /* the owner's */
+	char *file, *system, *node; /* the owner's */
 	uint32_t busy_timeout_ms;
 	const atomic_bool *hurry; /* busy waits end at once */
 

@@ -57,6 +57,7 @@ static int module_init(struct core *core, const void *values, void **contextp)
 	const struct settings *settings = values;
 	struct store_sqlite_config config = {
 		.file = settings->file,
+		.system = core->system,
 		.node = core->node,
 		.busy_timeout_ms = settings->busy_timeout,
 	};

@@ -126,35 +126,50 @@ static const char *text_of(sqlite3_stmt *row, int i)
 	return text ? text : "";
 }
 
-static int add_system(struct directory *directory, sqlite3_stmt *row)
-{
-	return directory_add_system(directory, text_of(row, 0),
-				    column_number(row, 1), false);
-}
+/* Systems first: the others name them. */
+static const enum statement directory_tables[] = {
+	STATEMENT_SYSTEMS,  STATEMENT_DOMAINS, STATEMENT_SERVERS,
+	STATEMENT_GATEWAYS, STATEMENT_SOURCES,
+};
+#define TABLES (sizeof(directory_tables) / sizeof(*directory_tables))
 
-static int add_domain(struct directory *directory, sqlite3_stmt *row)
+static int add_row(struct directory *directory, enum statement table,
+		   sqlite3_stmt *row, const char *own_system)
 {
-	return directory_add_domain(directory, text_of(row, 0),
-				    text_of(row, 1));
-}
+	const char *first = text_of(row, 0), *second = text_of(row, 1);
 
-static int add_server(struct directory *directory, sqlite3_stmt *row)
-{
-	return directory_add_server(directory, text_of(row, 0), text_of(row, 1),
-				    column_number(row, 2),
-				    column_number(row, 3));
+	switch (table) {
+	case STATEMENT_SYSTEMS:
+		return directory_add_system(directory, first,
+					    column_number(row, 1),
+					    column_number(row, 2));
+	case STATEMENT_DOMAINS:
+		return directory_add_domain(directory, first, second);
+	case STATEMENT_SERVERS:
+		return directory_add_server(directory, first, second,
+					    column_number(row, 2),
+					    column_number(row, 3));
+	case STATEMENT_GATEWAYS:
+		return directory_add_gateway(directory, first,
+					     column_number(row, 1),
+					     column_number(row, 2));
+	default:
+		return directory_add_source(
+		    directory, strcmp(first, own_system) ? first : NULL,
+		    second);
+	}
 }
 
 /* A row that does not fit is passed over: one slip must not take away all. */
-static int add_each(struct connection *connection, enum statement statement,
-		    struct directory *directory,
-		    int (*add)(struct directory *, sqlite3_stmt *), int *errorp)
+static int add_each(struct connection *connection, enum statement table,
+		    struct directory *directory, int *errorp)
 {
-	sqlite3_stmt *rows = connection_statement(connection, statement);
-	int rc, err;
+	sqlite3_stmt *rows = connection_statement(connection, table);
+	int rc;
 
 	while ((rc = sqlite3_step(rows)) == SQLITE_ROW) {
-		err = add(directory, rows);
+		int err = add_row(directory, table, rows, connection->system);
+
 		if (err == ENOMEM) {
 			*errorp = err;
 			break;
@@ -162,7 +177,7 @@ static int add_each(struct connection *connection, enum statement statement,
 		if (err)
 			log_warning("store_sqlite",
 				    "msg=\"a row of the directory is passed "
-				    "over: %s\" table=%s system=\"%s\" "
+				    "over: %s\" table=%s key=\"%s\" "
 				    "value=\"%s\"",
 				    strerror(err),
 				    sqlite3_column_table_name(rows, 0),
@@ -180,15 +195,8 @@ int load_directory(struct connection *connection, struct directory **directoryp)
 	if (err)
 		return err;
 	rc = connection_begin(connection, false);
-	if (!rc)
-		rc = add_each(connection, STATEMENT_SYSTEMS, directory,
-			      add_system, &err);
-	if (!rc && !err)
-		rc = add_each(connection, STATEMENT_DOMAINS, directory,
-			      add_domain, &err);
-	if (!rc && !err)
-		rc = add_each(connection, STATEMENT_SERVERS, directory,
-			      add_server, &err);
+	for (size_t i = 0; i < TABLES && !rc && !err; i++)
+		rc = add_each(connection, directory_tables[i], directory, &err);
 	if (!rc)
 		rc = connection_commit(connection);
 	if (rc)
@@ -320,7 +328,14 @@ static const struct column redirection_columns[] = {
 };
 static const struct column system_columns[] = {
 	{ "name", as_text },	{ "enabled", as_boolean },
-	{ "domains", as_list }, { "servers", as_list },
+	{ "path", as_text },	{ "domains", as_list },
+	{ "servers", as_list }, { "sources", as_list },
+	{ NULL, NULL },
+};
+static const struct column gateway_columns[] = {
+	{ "uri", as_text },
+	{ "priority", as_number },
+	{ "weight", as_number },
 	{ NULL, NULL },
 };
 static const struct column node_columns[] = {
@@ -347,6 +362,8 @@ static const struct {
 				      redirection_columns },
 	[STORE_QUERY_SYSTEMS] = { STATEMENT_QUERY_SYSTEMS,
 				  STATEMENT_QUERY_SYSTEMS, system_columns },
+	[STORE_QUERY_GATEWAYS] = { STATEMENT_QUERY_GATEWAYS,
+				   STATEMENT_QUERY_GATEWAYS, gateway_columns },
 	[STORE_QUERY_NODES] = { STATEMENT_QUERY_NODES, STATEMENT_QUERY_NODES,
 				node_columns },
 };

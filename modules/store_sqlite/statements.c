@@ -179,10 +179,12 @@ const char *const statement_sql[STATEMENT_END] = {
 		"AND NOT EXISTS (SELECT 1 FROM partner_mapping "
 		"INDEXED BY partner_mapping_by_primary_id " HAS_USER ") "
 		"AND NOT EXISTS (SELECT 1 FROM primary_migration " HAS_USER ")",
-	[STATEMENT_SYSTEMS] = "SELECT name, enabled FROM mc_system",
+	[STATEMENT_SYSTEMS] = "SELECT name, enabled, path = 'gateway' FROM mc_system",
 	[STATEMENT_DOMAINS] = "SELECT system, domain FROM mc_system_domain",
 	[STATEMENT_SERVERS] =
 		"SELECT system, uri, priority, weight FROM mc_server",
+	[STATEMENT_GATEWAYS] = "SELECT uri, priority, weight FROM mc_gateway",
+	[STATEMENT_SOURCES] = "SELECT system, source FROM mc_peer",
 
 	[STATEMENT_QUERY_LIVE] =
 		QUERY_PROCEDURES "INDEXED BY procedure_live "
@@ -215,14 +217,19 @@ const char *const statement_sql[STATEMENT_END] = {
 		"ORDER BY service, direction, since_us, "
 		"target_mc_service_id " ROWS_MAX,
 	[STATEMENT_QUERY_SYSTEMS] =
-		"SELECT name, enabled, "
+		"SELECT name, enabled, path, "
 		"(SELECT json_group_array(domain) FROM (SELECT domain "
 		"FROM mc_system_domain d WHERE d.system = s.name "
 		"ORDER BY domain)), "
 		"(SELECT json_group_array(uri) FROM (SELECT uri "
 		"FROM mc_server v WHERE v.system = s.name "
-		"ORDER BY priority, uri)) "
+		"ORDER BY priority, uri)), "
+		"(SELECT json_group_array(source) FROM (SELECT source "
+		"FROM mc_peer p WHERE p.system = s.name ORDER BY source)) "
 		"FROM mc_system s ORDER BY name " ROWS_MAX,
+	[STATEMENT_QUERY_GATEWAYS] =
+		"SELECT uri, priority, weight FROM mc_gateway "
+		"ORDER BY priority, uri " ROWS_MAX,
 	[STATEMENT_QUERY_NODES] =
 		"SELECT name, incarnation, " MICROSECONDS("lease_until") ", "
 		"julianday(lease_until) > julianday('now') "

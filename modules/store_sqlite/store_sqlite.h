@@ -10,7 +10,8 @@
 #include "store/backend.h"
 
 struct store_sqlite_config {
-	const char *file; /* copied, as the next */
+	const char *file;   /* copied, as the next two */
+	const char *system; /* our own */
 	const char *node;
 	uint32_t
 	    busy_timeout_ms; /* how long another's write lock is waited for */

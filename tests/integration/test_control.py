@@ -10,8 +10,8 @@ import subprocess
 import documents
 import lablib
 
-COMMANDS = ('status', 'procedures', 'migrations', 'systems', 'nodes', 'stats',
-            'settings', 'help')
+COMMANDS = ('status', 'procedures', 'migrations', 'systems', 'gateways',
+            'nodes', 'stats', 'settings', 'help')
 
 
 def mcmigctl(*arguments):

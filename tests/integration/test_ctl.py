@@ -114,7 +114,33 @@ def test_systems(lab):
     assert systems['a.example']['domains'] == ['a.example']
     assert systems['a.example']['servers'] == [
         f'sip:{lab.a.server};transport=tcp']
+    assert systems['a.example']['path'] == 'direct'
+    assert systems['a.example']['sources'] == []
     assert lab.a.server in lab.b.ctl_text('systems')
+    assert lab.b.ctl('gateways') == []
+
+
+def test_gateways_and_sources(make_lab):
+    lab = make_lab(start=False)
+    lab.prepare()
+    gateway = 'sip:127.0.0.3:5060;transport=tcp'
+    lab.b.store.execute(
+        "UPDATE mc_system SET path = 'gateway' WHERE name = 'a.example';"
+        f"INSERT INTO mc_gateway (uri, weight) VALUES ('{gateway}', 3);"
+        "INSERT INTO mc_peer (system, source) VALUES "
+        "('b.example', '192.0.2.0/28'), ('b.example', 'dns:gw.b.example')")
+    lab.b.start()
+    lab.b.wait_ready()
+    assert lab.b.ctl('gateways') == [
+        {'uri': gateway, 'priority': 1, 'weight': 3}]
+    assert gateway in lab.b.ctl_text('gateways')
+    systems = {row['name']: row for row in lab.b.ctl('systems')}
+    assert systems['a.example']['path'] == 'gateway'
+    assert systems['b.example']['path'] == 'direct'
+    assert systems['b.example']['sources'] == ['192.0.2.0/28',
+                                               'dns:gw.b.example']
+    table = lab.b.ctl_text('systems')
+    assert 'gateway' in table and 'dns:gw.b.example' in table
 
 
 def test_settings(lab):

@@ -11,20 +11,6 @@
 
 #define SECOND_US 1000000ull
 
-static const char systems_sql[] =
-    "INSERT INTO mc_system (name, enabled) VALUES ('a.example', true), "
-    "('b.example', true), ('off.example', false) "
-    "ON CONFLICT (name) DO UPDATE SET enabled = excluded.enabled;"
-    "INSERT INTO mc_system_domain (domain, system) VALUES "
-    "('a.example', 'a.example'), ('mc.a.example', 'a.example'), "
-    "('b.example', 'b.example'), ('off.example', 'off.example') "
-    "ON CONFLICT (domain) DO NOTHING;"
-    "INSERT INTO mc_server (system, uri, priority, weight) VALUES "
-    "('a.example', 'sip:192.0.2.2:5060;transport=tcp', 2, 1), "
-    "('a.example', 'sip:192.0.2.9:5060;transport=udp', 1, 3), "
-    "('a.example', 'sip:192.0.2.1:5060;transport=udp', 1, 7) "
-    "ON CONFLICT (system, uri) DO NOTHING;";
-
 static const char admissions_sql[] =
     "INSERT INTO admission (primary_system, primary_id, partner_id, "
     "valid_from, valid_until) VALUES "
@@ -80,7 +66,7 @@ void test_admissions(void)
 	struct store *store;
 
 	fixture_reset();
-	fixture_execute(systems_sql);
+	fixture_execute(contract_systems_sql);
 	fixture_execute(admissions_sql);
 	store = fixture_open("n1", true);
 	record_init(&record, MC_SERVICE_MCPTT, ROLE_PARTNER, PRIMARY_ID);
@@ -182,38 +168,6 @@ void test_users_profiles_permissions(void)
 	fixture_close(store);
 }
 
-void test_directory(void)
-{
-	const struct directory_system *system;
-	struct store *store;
-
-	fixture_reset();
-	fixture_execute(systems_sql);
-	store = fixture_open("n1", true);
-	CU_ASSERT_EQUAL_FATAL(fixture_load_directory(store), 0);
-	CU_ASSERT_EQUAL(directory_system_count(store->directory), 3);
-	system = directory_find_domain(store->directory, "MC.a.example");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(system);
-	CU_ASSERT_STRING_EQUAL(system->name, "a.example");
-	CU_ASSERT(system->enabled);
-	CU_ASSERT_EQUAL_FATAL(system->hops.count, 3);
-	CU_ASSERT_STRING_EQUAL(system->hops.servers[0].uri,
-			       "sip:192.0.2.1:5060;transport=udp");
-	CU_ASSERT_EQUAL(system->hops.servers[0].weight, 7);
-	CU_ASSERT_EQUAL(system->hops.servers[1].weight, 3);
-	CU_ASSERT_EQUAL(system->hops.servers[2].priority, 2);
-	system = directory_find_system(store->directory, "off.example");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(system);
-	CU_ASSERT(!system->enabled);
-	CU_ASSERT_EQUAL(system->hops.count, 0);
-
-	fixture_execute("DELETE FROM mc_server; DELETE FROM mc_system_domain; "
-			"DELETE FROM mc_system");
-	CU_ASSERT_EQUAL_FATAL(fixture_load_directory(store), 0);
-	CU_ASSERT_EQUAL(directory_system_count(store->directory), 0);
-	fixture_close(store);
-}
-
 void test_provisioning_change_is_noticed(void)
 {
 	struct store *store;
@@ -222,7 +176,7 @@ void test_provisioning_change_is_noticed(void)
 	fixture_reset();
 	store = fixture_open("n1", true);
 	seen = store->provisioning_changes;
-	fixture_execute(systems_sql);
+	fixture_execute(contract_systems_sql);
 	CU_ASSERT(
 	    fixture_wait_count(store, &store->provisioning_changes, seen));
 	seen = store->provisioning_changes;
@@ -450,13 +404,16 @@ static void assert_other_rows(struct store *store)
 	rows = query(store, STORE_QUERY_SYSTEMS, "", 3);
 	assert_row(rows, 0,
 		   "{\"name\":\"a.example\",\"enabled\":true,"
+		   "\"path\":\"direct\","
 		   "\"domains\":[\"a.example\",\"mc.a.example\"],"
 		   "\"servers\":[\"sip:192.0.2.1:5060;transport=udp\","
 		   "\"sip:192.0.2.9:5060;transport=udp\","
-		   "\"sip:192.0.2.2:5060;transport=tcp\"]}");
+		   "\"sip:192.0.2.2:5060;transport=tcp\"],"
+		   "\"sources\":[]}");
 	assert_row(rows, 2,
 		   "{\"name\":\"off.example\",\"enabled\":false,"
-		   "\"domains\":[\"off.example\"],\"servers\":[]}");
+		   "\"path\":\"direct\",\"domains\":[\"off.example\"],"
+		   "\"servers\":[],\"sources\":[]}");
 	rows = query(store, STORE_QUERY_NODES, "", 1);
 	CU_ASSERT_STRING_EQUAL(
 	    json_string_value(json_object_get(json_array_get(rows, 0), "name")),
@@ -473,13 +430,57 @@ void test_query_rows(void)
 	struct store *store;
 
 	fixture_reset();
-	fixture_execute(systems_sql);
+	fixture_execute(contract_systems_sql);
 	store = fixture_open("n1", true);
 	write_primary(store);
 	write_partner(store);
 	assert_procedure_rows(store);
 	assert_migration_rows(store);
 	assert_other_rows(store);
+	fixture_close(store);
+}
+
+#define GATEWAY_1 "sip:198.51.100.1:5060;transport=tcp"
+#define GATEWAY_2 "sip:198.51.100.2:5060;transport=tcp"
+#define GATEWAY_3 "sip:198.51.100.3:5060;transport=udp"
+
+void test_query_gateways(void)
+{
+	const json_t *rows;
+	struct store *store;
+
+	fixture_reset();
+	fixture_execute(contract_systems_sql);
+	fixture_execute(
+	    "UPDATE mc_system SET path = 'gateway' WHERE name = 'off.example';"
+	    "INSERT INTO mc_gateway (uri, priority, weight) VALUES "
+	    "('" GATEWAY_2 "', 2, 1), ('" GATEWAY_1 "', 2, 5), "
+	    "('" GATEWAY_3 "', 1, 0);"
+	    "INSERT INTO mc_peer (system, source) VALUES "
+	    "('b.example', '198.51.100.9'), ('off.example', "
+	    "'dns:off.example'), "
+	    "('off.example', '203.0.113.16/28');");
+	store = fixture_open("n1", true);
+	rows = query(store, STORE_QUERY_GATEWAYS, "", 3);
+	assert_row(rows, 0,
+		   "{\"uri\":\"" GATEWAY_3 "\",\"priority\":1,"
+		   "\"weight\":0}");
+	assert_row(rows, 1,
+		   "{\"uri\":\"" GATEWAY_1 "\",\"priority\":2,"
+		   "\"weight\":5}");
+	assert_row(rows, 2,
+		   "{\"uri\":\"" GATEWAY_2 "\",\"priority\":2,"
+		   "\"weight\":1}");
+	rows = query(store, STORE_QUERY_SYSTEMS, "", 3);
+	assert_row(rows, 1,
+		   "{\"name\":\"b.example\",\"enabled\":true,"
+		   "\"path\":\"direct\",\"domains\":[\"b.example\"],"
+		   "\"servers\":[],\"sources\":[\"198.51.100.9\"]}");
+	assert_row(rows, 2,
+		   "{\"name\":\"off.example\",\"enabled\":false,"
+		   "\"path\":\"gateway\",\"domains\":[\"off.example\"],"
+		   "\"servers\":[],\"sources\":[\"203.0.113.16/28\","
+		   "\"dns:off.example\"]}");
 	fixture_close(store);
 }
 
@@ -490,7 +491,7 @@ void test_query_arguments(void)
 
 	fixture_reset();
 	store = fixture_open("n1", true);
-	for (int kind = 0; kind <= STORE_QUERY_SYSTEMS; kind++) {
+	for (int kind = 0; kind < STORE_QUERY_NODES; kind++) {
 		query(store, kind, "", 0);
 		query(store, kind, "no'such%\"; DROP TABLE procedure --", 0);
 	}

@@ -8,13 +8,21 @@
 /* store_contract_provisioned.c */
 void test_admissions(void);
 void test_users_profiles_permissions(void);
-void test_directory(void);
 void test_provisioning_change_is_noticed(void);
 void test_query_rows(void);
+void test_query_gateways(void);
 void test_query_arguments(void);
 void test_query_migrating(void);
 void test_redirection_to_partner(void);
 void test_redirection_to_primary(void);
+
+/* store_contract_directory.c */
+/* Systems a.example and b.example, and off.example, which is disabled. */
+extern const char contract_systems_sql[];
+void test_directory(void);
+void test_sources(void);
+void test_path_is_switched(void);
+void test_gateway_changes_are_noticed(void);
 
 /* store_contract_life.c */
 void test_schema_version_is_checked(void);

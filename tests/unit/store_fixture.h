@@ -16,6 +16,7 @@
 #define OTHER_PRIMARY_ID "sip:bob@a.example"
 #define PARTNER_ID "sip:visitor1@b.example"
 #define SYSTEM_A "a.example"
+#define SYSTEM_B "b.example" /* our own */
 
 struct store {
 	struct store_backend *backend;

@@ -84,7 +84,8 @@ void test_bad_conninfo(void)
 		"service=mcmig",
 		"host=a,b hostaddr=127.0.0.1",
 	};
-	struct postgres_config config = { .connect_timeout_ms = 1000,
+	struct postgres_config config = { .system = SYSTEM_B,
+					  .connect_timeout_ms = 1000,
 					  .lease_ms = 3000 };
 	struct store_backend *backend = NULL;
 	char why[256];

@@ -109,6 +109,7 @@ static int target_create(const char *node, struct store_backend **backendp)
 {
 	struct store_sqlite_config config = {
 		.file = sqlite_target_file,
+		.system = SYSTEM_B,
 		.node = node,
 		.busy_timeout_ms = 700,
 	};

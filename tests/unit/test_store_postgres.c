@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "postgres_cluster.h"
-#include "store_contract.h"
+#include "store_fixture.h"
 #include "store_postgres/postgres.h"
 #include "store_postgres_tests.h"
 
@@ -32,6 +32,7 @@ static int reset(void)
 {
 	test_config = (struct postgres_config){
 		.conninfo = cluster_conninfo(),
+		.system = SYSTEM_B,
 		.connect_timeout_ms = 2000,
 		.lease_ms = 15000,
 	};
