@@ -6,6 +6,7 @@
  */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #define STORE_RETRY_MS 1000
 /* A scan reads all that is owed: with little room, only every minute. */
 #define RESCANS_PASSED 12
+/* Who has not answered so often may give up its place to somebody else. */
+#define STALE_ATTEMPTS 5
 
 enum owed_state {
 	OWED_NOTHING,
@@ -48,6 +51,8 @@ struct delivery {
 	handle_t handle;
 	struct owed owed[OWED_END];
 	struct timer deadline;
+	bool is_stale;		      /* in the list of these */
+	struct delivery *prev, *next; /* there */
 	struct procedure procedure;
 	enum mc_service service;
 	enum procedure_role role;
@@ -62,6 +67,7 @@ struct delivery_list {
 	struct delivery *deliveries; /* uthash */
 	struct handle_table *handles;
 	struct handle_table *sends; /* struct owed */
+	struct delivery *stale;	    /* utlist: the longest so first */
 	struct timer rescan;
 	bool skipped;	 /* some did not fit: they wait in the store */
 	unsigned passed; /* rescans let pass since, as there was little room */
@@ -104,10 +110,24 @@ static void owed_quiet(struct owed *owed)
 	handle_remove(delivery->module->deliveries->sends, owed->send);
 }
 
+static void set_stale(struct delivery *delivery, bool is_stale)
+{
+	struct delivery_list *list = delivery->module->deliveries;
+
+	if (is_stale == delivery->is_stale)
+		return;
+	delivery->is_stale = is_stale;
+	if (is_stale)
+		DL_APPEND(list->stale, delivery);
+	else
+		DL_DELETE(list->stale, delivery);
+}
+
 static void delivery_free(struct delivery *delivery)
 {
 	struct delivery_list *list = delivery->module->deliveries;
 
+	set_stale(delivery, false);
 	for (unsigned i = 0; i < OWED_END; i++)
 		owed_quiet(&delivery->owed[i]);
 	timer_stop(timers_of(delivery), &delivery->deadline);
@@ -188,6 +208,7 @@ static void retry_later(struct delivery *delivery, struct owed *owed,
 
 	owed->state = OWED_WAITING;
 	owed->attempt++;
+	set_stale(delivery, owed->attempt >= STALE_ATTEMPTS);
 	stat_increment(&delivery->module->deliveries->stats[RETRIES]);
 	if (delay_ms < at_least_ms)
 		delay_ms = at_least_ms;
@@ -321,6 +342,7 @@ static void attempt(struct delivery *delivery, struct owed *owed)
 
 	/* What an older message is answered from now on is no news. */
 	owed_quiet(owed);
+	set_stale(delivery, false);
 	if (is_too_late(delivery, owed)) {
 		owed->state = OWED_WAITING; /* the deadline ends it */
 		return;
@@ -431,6 +453,18 @@ static struct delivery *find(const struct delivery_list *list, const char *key,
 	return delivery;
 }
 
+/*
+ * A peer that is silent must not fill the memory with what it is owed: that
+ * waits in the store then.
+ */
+static void make_room(struct delivery_list *list, uint32_t max)
+{
+	if (HASH_COUNT(list->deliveries) < max || !list->stale)
+		return;
+	delivery_free(list->stale);
+	list->skipped = true;
+}
+
 static struct delivery *create(struct migration_module *module,
 			       const struct user_record *record,
 			       const char *key, size_t key_bytes)
@@ -438,6 +472,7 @@ static struct delivery *create(struct migration_module *module,
 	struct delivery_list *list = module->deliveries;
 	struct delivery *delivery = calloc(1, sizeof(*delivery) + key_bytes);
 
+	make_room(list, module->settings->deliveries_max);
 	if (!delivery || handle_add(list->handles, delivery, &delivery->handle))
 		goto fail;
 	delivery->module = module;

@@ -211,6 +211,26 @@ static void test_one_free_place_is_enough(void)
 	CU_ASSERT_EQUAL(live_count(), 3);
 }
 
+/* ... and these only until somebody else needs one. */
+static void test_a_silent_peer_gives_up_its_place(void)
+{
+	prepare_room(1);
+	partner_asks_for(1);
+	server_answer(0, SIP_NO_ANSWER);
+	for (size_t i = 1; i < 5; i++) {
+		partner_asks_for(1 + (unsigned)i);
+		CU_ASSERT_EQUAL(server.sent_count, i);
+		server_answer(next_within(60010), SIP_NO_ANSWER);
+	}
+	partner_asks_for(6);
+	CU_ASSERT_EQUAL(server.sent_count, 6);
+	CU_ASSERT_EQUAL(live_count(), 1);
+	/* Nothing is forgotten. */
+	for (size_t i = 5; i < 11; i++)
+		server_answer(i == 5 ? i : next_within(60010), 481);
+	CU_ASSERT_EQUAL(live_count(), 0);
+}
+
 /* The heap of timers cannot grow just when one is needed. */
 static void test_a_timer_without_memory(void)
 {
@@ -405,6 +425,8 @@ CU_TestInfo restart_tests[] = {
 	{ "what has no room waits in the store",
 	  test_what_has_no_room_waits_in_the_store },
 	{ "one free place is enough", test_one_free_place_is_enough },
+	{ "a silent peer gives up its place",
+	  test_a_silent_peer_gives_up_its_place },
 	{ "a timer without memory", test_a_timer_without_memory },
 	{ "the response follows the client",
 	  test_the_response_follows_the_client },
