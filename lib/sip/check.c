@@ -8,6 +8,8 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/url.h>
 
+#define MAX_FORWARDS_MAX 255
+
 static bool refuse(struct check_result *result, int status)
 {
 	result->answer.status = status;
@@ -45,6 +47,10 @@ static bool has_bad_header(const sip_t *sip, const char *domain,
 		return refuse(result, 513);
 	if (sip->sip_error)
 		return refuse_header(name_of_bad(sip), domain, result);
+	/* RFC 3261 20.22; Sofia takes any number. */
+	if (sip->sip_max_forwards &&
+	    sip->sip_max_forwards->mf_count > MAX_FORWARDS_MAX)
+		return refuse_header("Max-Forwards", domain, result);
 	/* Sofia takes an empty one. */
 	if (!*sip->sip_call_id->i_id)
 		return refuse_header("Call-ID", domain, result);

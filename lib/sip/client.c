@@ -11,7 +11,8 @@
 
 #include <sofia-sip/sip_extra.h>
 
-#define MAX_FORWARDS 70
+#include "sip/mark.h"
+
 /* A datagram's payload with IPv4 and UDP headers around it. */
 #define UDP_BYTES_MAX 65507
 #define HEADERS_BYTES_MAX 8192
@@ -66,15 +67,18 @@ static void put_headers(struct writer *writer,
 {
 	struct client_transactions *client = transaction->stack->client;
 	const struct peer *peer = transaction->peer;
+	unsigned max_forwards = message->max_forwards;
 	bool is_udp = peer->transport == SIP_UDP;
+	char tag[MARK_SIZE];
 
+	mark_make(&transaction->stack->mark_key, client_unique(client), tag);
 	put(writer, "MESSAGE %s SIP/2.0\r\n", message->request_uri);
 	put(writer, "Via: SIP/2.0/%s %s;branch=%s%s\r\n",
 	    is_udp ? "UDP" : "TCP", peer->listener->sent_by,
 	    transaction->branch, is_udp ? ";rport" : "");
-	put(writer, "Max-Forwards: %d\r\n", MAX_FORWARDS);
-	put(writer, "From: <%s>;tag=%016llx\r\n", message->from,
-	    (unsigned long long)client_unique(client));
+	put(writer, "Max-Forwards: %u\r\n",
+	    max_forwards ? max_forwards : SIP_MAX_FORWARDS);
+	put(writer, "From: <%s>;tag=%s\r\n", message->from, tag);
 	put(writer, "To: <%s>\r\n", message->to);
 	put(writer, "Call-ID: %016llx%016llx\r\n",
 	    (unsigned long long)client_unique(client),
@@ -120,7 +124,8 @@ int client_send(struct sip *base, const struct sip_outbound *message,
 	err = client_transaction_create(stack, &transaction);
 	if (err)
 		goto out;
-	err = peer_take(stack, message->next_hop, &transaction->peer);
+	err = peer_take(stack, message->next_hop, message->side,
+			&transaction->peer);
 	if (!err)
 		err = write_request(transaction, message);
 	if (err) {
@@ -164,6 +169,8 @@ static void read_answer(msg_t *msg, const sip_t *sip, struct sip_answer *answer)
 	if (sip->sip_retry_after)
 		answer->retry_after_s =
 		    (unsigned)sip->sip_retry_after->af_delta;
+	if (sip->sip_warning)
+		answer->warn_code = (int)sip->sip_warning->w_code;
 	if (sip->sip_warning && sip->sip_warning->w_text) {
 		text = su_strdup(msg_home(msg), sip->sip_warning->w_text);
 		answer->warning = text ? unquote(text) : NULL;

@@ -17,7 +17,8 @@
 
 /* A next hop that requests are outstanding to; gone with the last of them. */
 struct peer {
-	char uri[SIP_URI_SIZE];
+	/* Its side, then its URI: what one side has is never the other's. */
+	char key[1 + SIP_URI_SIZE];
 	enum sip_transport transport;
 	const struct listener *listener;
 	char host[SIP_HOST_SIZE + 2]; /* as in a URI: brackets around IPv6 */
@@ -58,7 +59,7 @@ struct client_transactions {
 /* --- peer.c -------------------------------------------------------------- */
 
 /* The peer with one more outstanding. 0, EINVAL, EBUSY, ENOMEM. */
-int peer_take(struct sip_stack *stack, const char *next_hop,
+int peer_take(struct sip_stack *stack, const char *next_hop, enum sip_side side,
 	      struct peer **peerp);
 void peer_give(struct client_transactions *client, struct peer *peer);
 

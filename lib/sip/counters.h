@@ -31,6 +31,9 @@ struct stats;
 	C(silent_connections, "connections ended: nothing ever came")          \
 	C(refused_table_full, "503: server transaction table full")            \
 	C(refused_draining, "503: draining")                                   \
+	C(refused_source, "refused: not from a source that may send")          \
+	C(refused_identity, "400: P-Asserted-Identity is malformed")           \
+	C(refused_loop, "482: MESSAGE requests of our own, come back")         \
 	C(client_sent, "MESSAGE requests sent, without repeats")               \
 	C(client_retransmitted, "MESSAGE requests repeated on UDP")            \
 	C(client_answered, "MESSAGE requests answered by a peer")              \

@@ -31,6 +31,7 @@ struct timers;
 
 struct listener {
 	enum sip_transport transport;
+	enum sip_side side;
 	int family;
 	tport_t *tport;		    /* the agent's */
 	char address[ADDRESS_SIZE]; /* as bound */
@@ -49,6 +50,7 @@ struct sip_stack {
 	nta_agent_t *agent;
 	struct listener *listeners;
 	size_t listener_count;
+	bool has_sides; /* no: every listener serves both */
 
 	sip_message_h *message_handler;
 	void *message_arg;
@@ -58,7 +60,7 @@ struct sip_stack {
 	struct server_transactions *server_transactions;
 	struct handle_table *server_requests; /* those that wait */
 	uint32_t server_transactions_max;
-	struct siphash_key fingerprint_key, tag_key;
+	struct siphash_key fingerprint_key, tag_key, mark_key;
 
 	struct client_transactions *client;
 	struct timer silent;
@@ -69,9 +71,12 @@ struct sip_stack {
 /* Binds one entry of `listen`; fills `listener`. 0, EINVAL, EADDRINUSE. */
 int transport_listen(struct sip_stack *stack, const char *entry,
 		     struct listener *listener);
-/* NULL: nothing of ours has that transport and family. */
+/* NULL: nothing of ours on that side has that transport and family. */
 const struct listener *transport_find(const struct sip_stack *stack,
-				      enum sip_transport transport, int family);
+				      enum sip_transport transport, int family,
+				      enum sip_side side);
+/* By which side something came: `tport` is a listener's, or a connection's. */
+enum sip_side transport_side(const struct sip_stack *stack, tport_t *tport);
 /* A numeric address as text without brackets. */
 void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
 

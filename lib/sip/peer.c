@@ -82,25 +82,23 @@ static int parse(struct peer *peer, const char *next_hop, int *family)
 	return parse_family(peer, family);
 }
 
-static int create(struct sip_stack *stack, const char *next_hop,
+static int create(struct sip_stack *stack, const char *key, enum sip_side side,
 		  struct peer **peerp)
 {
-	struct peer *peer;
+	struct peer *peer = calloc(1, sizeof(*peer));
 	int family;
 
-	if (strlen(next_hop) >= SIP_URI_SIZE)
-		return EINVAL;
-	peer = calloc(1, sizeof(*peer));
 	if (!peer)
 		return ENOMEM;
-	strcpy(peer->uri, next_hop);
-	if (!parse(peer, next_hop, &family))
-		peer->listener = transport_find(stack, peer->transport, family);
+	strcpy(peer->key, key);
+	if (!parse(peer, peer->key + 1, &family))
+		peer->listener =
+		    transport_find(stack, peer->transport, family, side);
 	if (!peer->listener) {
 		free(peer);
 		return EINVAL;
 	}
-	HASH_ADD_STR(stack->client->peers, uri, peer);
+	HASH_ADD_STR(stack->client->peers, key, peer);
 	if (!peer->hh.tbl) { /* out of memory */
 		free(peer);
 		return ENOMEM;
@@ -109,15 +107,21 @@ static int create(struct sip_stack *stack, const char *next_hop,
 	return 0;
 }
 
-int peer_take(struct sip_stack *stack, const char *next_hop,
+int peer_take(struct sip_stack *stack, const char *next_hop, enum sip_side side,
 	      struct peer **peerp)
 {
+	char key[1 + SIP_URI_SIZE];
 	struct peer *peer;
 	int err;
 
-	HASH_FIND_STR(stack->client->peers, next_hop, peer);
+	if ((size_t)snprintf(key, sizeof(key), "%c%s",
+			     stack->has_sides && side == SIP_OUTSIDE ? 'o'
+								     : 'i',
+			     next_hop) >= sizeof(key))
+		return EINVAL;
+	HASH_FIND_STR(stack->client->peers, key, peer);
 	if (!peer) {
-		err = create(stack, next_hop, &peer);
+		err = create(stack, key, side, &peer);
 		if (err)
 			return err;
 	}

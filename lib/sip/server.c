@@ -12,10 +12,10 @@
 #include <sys/random.h>
 
 #include <sofia-sip/sip_header.h>
-#include <sofia-sip/url.h>
 
 #include "loop/loop.h"
 #include "sip/check.h"
+#include "sip/mark.h"
 #include "sip/server_request.h"
 
 #define OVERLOAD_RETRY_AFTER_S 5
@@ -87,71 +87,6 @@ static void receive_repeat(struct sip_stack *stack,
 
 /* --- New requests -------------------------------------------------------- */
 
-static const char *url_text(msg_t *msg, const url_t *url)
-{
-	const char *text = url_as_string(msg_home(msg), url);
-
-	return text ? text : "";
-}
-
-/* With its parameters: the boundary of a multipart body is one. */
-static const char *content_type_text(msg_t *msg, const sip_t *sip)
-{
-	const sip_content_type_t *type = sip->sip_content_type;
-
-	if (!type)
-		return NULL;
-	if (!type->c_params)
-		return type->c_type;
-	return sip_header_as_string(msg_home(msg), (const sip_header_t *)type);
-}
-
-/* RFC 3261 18.2.2: on TCP the source's port is of no use to a new connection;
- * the top Via's is where it listens. */
-static void make_sender_uri(const struct sip_inbound *inbound,
-			    const sip_via_t *via, char uri[SIP_URI_SIZE])
-{
-	bool v6 = strchr(inbound->source.host, ':') != NULL;
-	unsigned long port = inbound->source.port;
-
-	if (inbound->source.transport == SIP_TCP)
-		port = via->v_port ? strtoul(via->v_port, NULL, 10) : 5060;
-	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
-		 v6 ? "[" : "", inbound->source.host, v6 ? "]" : "", port,
-		 inbound->source.transport == SIP_TCP ? "tcp" : "udp");
-}
-
-static void call_role(struct sip_stack *stack, const struct incoming *incoming,
-		      handle_t transaction)
-{
-	const sip_t *sip = incoming->sip;
-	msg_t *msg = incoming->msg;
-	char sender_uri[SIP_URI_SIZE];
-	struct sip_inbound inbound = {
-		.transaction = transaction,
-		.source.transport =
-		    tport_is_udp(incoming->tport) ? SIP_UDP : SIP_TCP,
-		.sender_uri = sender_uri,
-		.request_uri = url_text(msg, sip->sip_request->rq_url),
-		.from_uri = url_text(msg, sip->sip_from->a_url),
-		.from_tag = sip->sip_from->a_tag ? sip->sip_from->a_tag : "",
-		.call_id = sip->sip_call_id->i_id,
-		.cseq = sip->sip_cseq->cs_seq,
-		.max_forwards = sip->sip_max_forwards
-				    ? (unsigned)sip->sip_max_forwards->mf_count
-				    : SIP_MAX_FORWARDS,
-		.content_type = content_type_text(msg, sip),
-	};
-
-	transport_source(msg, inbound.source.host, &inbound.source.port);
-	make_sender_uri(&inbound, sip->sip_via, sender_uri);
-	if (sip->sip_payload) {
-		inbound.body = sip->sip_payload->pl_data;
-		inbound.body_bytes = sip->sip_payload->pl_len;
-	}
-	stack->message_handler(stack->message_arg, &inbound);
-}
-
 static void refuse_overload(struct sip_stack *stack,
 			    const struct incoming *incoming,
 			    enum sip_counter counter)
@@ -165,8 +100,76 @@ static void refuse_overload(struct sip_stack *stack,
 		   &answer, NULL);
 }
 
-static void receive_message(struct sip_stack *stack,
-			    const struct incoming *incoming)
+/* Nothing is kept: a repeat is asked about again. */
+static void refuse_statelessly(struct sip_stack *stack,
+			       const struct incoming *incoming,
+			       const struct sip_reply *refusal,
+			       enum sip_counter counter)
+{
+	const struct answer *answer =
+	    answer_get(stack->answers, stack->domain, refusal);
+
+	sip_count(stack->counters, counter);
+	if (!answer) { /* out of memory */
+		msg_destroy(incoming->msg);
+		return;
+	}
+	reply_send(stack, incoming->msg, incoming->tport, incoming->tag, answer,
+		   NULL);
+	answer_put(stack->answers, answer);
+}
+
+/* True: answered. */
+static bool refuse_identities(struct sip_stack *stack,
+			      struct incoming *incoming)
+{
+	static const struct sip_reply malformed = {
+		.status = 400,
+		.warn_code = 399,
+		.warn_text = "header P-Asserted-Identity is malformed or "
+			     "has more than two identities",
+	};
+
+	if (!identities_read(incoming->msg, incoming->sip,
+			     &incoming->identities))
+		return false;
+	refuse_statelessly(stack, incoming, &malformed,
+			   SIP_COUNT_refused_identity);
+	return true;
+}
+
+static bool refuse_loop(struct sip_stack *stack,
+			const struct incoming *incoming)
+{
+	static const struct sip_reply loop = {
+		.status = 482,
+		.warn_code = 399,
+		.warn_text = "loop detected",
+	};
+	const char *tag = incoming->sip->sip_from->a_tag;
+
+	if (!tag || !mark_is_ours(&stack->mark_key, tag))
+		return false;
+	refuse_statelessly(stack, incoming, &loop, SIP_COUNT_refused_loop);
+	return true;
+}
+
+static bool refuse_source(struct sip_stack *stack,
+			  const struct incoming *incoming)
+{
+	struct sip_reply refusal = { .status = 403 };
+	struct sip_source source;
+
+	if (!stack->source_handler)
+		return false;
+	inbound_source(stack, incoming, &source);
+	if (stack->source_handler(stack->source_arg, &source, &refusal))
+		return false;
+	refuse_statelessly(stack, incoming, &refusal, SIP_COUNT_refused_source);
+	return true;
+}
+
+static void receive_message(struct sip_stack *stack, struct incoming *incoming)
 {
 	struct server_transaction *known = server_transaction_find(
 	    stack->server_transactions, incoming->fingerprint);
@@ -177,6 +180,9 @@ static void receive_message(struct sip_stack *stack,
 		return;
 	}
 	sip_count(stack->counters, SIP_COUNT_requests_message);
+	if (refuse_identities(stack, incoming) ||
+	    refuse_loop(stack, incoming) || refuse_source(stack, incoming))
+		return;
 	if (stack->draining || !stack->message_handler) {
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
 		return;
@@ -186,7 +192,7 @@ static void receive_message(struct sip_stack *stack,
 		refuse_overload(stack, incoming, SIP_COUNT_refused_table_full);
 		return;
 	}
-	call_role(stack, incoming, transaction);
+	inbound_deliver(stack, incoming, transaction);
 	server_request_shrink(stack, transaction, incoming);
 	msg_destroy(incoming->msg);
 }
@@ -197,6 +203,8 @@ static void receive_options(struct sip_stack *stack,
 	const struct answer answer = { .status = 200 };
 
 	sip_count(stack->counters, SIP_COUNT_requests_options);
+	if (refuse_source(stack, incoming))
+		return;
 	if (stack->draining)
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
 	else
@@ -204,8 +212,7 @@ static void receive_options(struct sip_stack *stack,
 			   &answer, CHECK_ALLOW);
 }
 
-static void receive_request(struct sip_stack *stack,
-			    const struct incoming *incoming)
+static void receive_request(struct sip_stack *stack, struct incoming *incoming)
 {
 	struct check_result result;
 
@@ -243,12 +250,13 @@ void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip)
 
 static int make_keys(struct sip_stack *stack)
 {
-	struct siphash_key keys[2];
+	struct siphash_key keys[3];
 
 	if (getrandom(keys, sizeof(keys), 0) != sizeof(keys))
 		return EIO;
 	stack->fingerprint_key = keys[0];
 	stack->tag_key = keys[1];
+	stack->mark_key = keys[2];
 	return 0;
 }
 

@@ -123,10 +123,16 @@ void server_reply(struct sip *base, handle_t transaction,
 	/* Out of memory: it expires unanswered, the peer asks again. */
 	if (!answer)
 		return;
-	server_transaction_answer(stack->server_transactions,
-				  request->transaction, answer);
 	reply_send(stack, msg_ref(request->msg), request->tport, request->tag,
 		   answer, NULL);
+	if (reply->stateless) {
+		server_transaction_forget(stack->server_transactions,
+					  request->transaction);
+		answer_put(stack->answers, answer);
+	} else {
+		server_transaction_answer(stack->server_transactions,
+					  request->transaction, answer);
+	}
 	free_request(stack, request);
 	server_show_gauges(stack);
 }

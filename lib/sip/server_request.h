@@ -3,7 +3,7 @@
 #ifndef MCMIG_SIP_SERVER_REQUEST_H
 #define MCMIG_SIP_SERVER_REQUEST_H
 
-#include "sip/internal.h"
+#include "sip/identity.h"
 
 #define TAG_SIZE 17
 
@@ -14,6 +14,7 @@ struct incoming {
 	tport_t *tport;
 	uint64_t fingerprint;
 	char tag[TAG_SIZE]; /* RFC 3261 8.2.7: the same for each repeat */
+	struct identities identities;
 };
 
 /* One that waits for its answer. */
@@ -34,5 +35,13 @@ void server_request_shrink(const struct sip_stack *stack, handle_t transaction,
 /* For the table: it has run out of time. */
 void server_request_expire(void *arg, struct server_request *request);
 void server_show_gauges(void *arg);
+
+/* --- inbound.c ----------------------------------------------------------- */
+
+void inbound_source(const struct sip_stack *stack,
+		    const struct incoming *incoming, struct sip_source *source);
+/* Calls the role. */
+void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,
+		     handle_t transaction);
 
 #endif

@@ -205,16 +205,12 @@ uint32_t server_transaction_age_ms(const struct server_transactions *table,
 	return now_ms() - (transaction->due_ms - table->lifetime_ms);
 }
 
-static void remove_transaction(struct server_transactions *table,
+static void unlink_transaction(struct server_transactions *table,
 			       uint32_t number)
 {
 	struct server_transaction *transaction = &table->array[number];
 	uint32_t *link = bucket_of(table, transaction->fingerprint);
 
-	if (transaction->answered)
-		answer_put(table->answers, transaction->answer);
-	else
-		table->unanswered(table->arg, transaction->request);
 	dequeue(table,
 		transaction->answered ? &table->answered : &table->waiting,
 		number);
@@ -223,6 +219,24 @@ static void remove_transaction(struct server_transactions *table,
 	*link = transaction->next_in_bucket;
 	transaction->next_in_bucket = table->first_free;
 	table->first_free = number;
+}
+
+void server_transaction_forget(struct server_transactions *table,
+			       struct server_transaction *transaction)
+{
+	unlink_transaction(table, (uint32_t)(transaction - table->array));
+}
+
+static void remove_transaction(struct server_transactions *table,
+			       uint32_t number)
+{
+	struct server_transaction *transaction = &table->array[number];
+
+	if (transaction->answered)
+		answer_put(table->answers, transaction->answer);
+	else
+		table->unanswered(table->arg, transaction->request);
+	unlink_transaction(table, number);
 }
 
 static bool is_due(const struct server_transactions *table, uint32_t number)

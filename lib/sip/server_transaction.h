@@ -50,6 +50,9 @@ server_transaction_add(struct server_transactions *table, uint64_t fingerprint,
 void server_transaction_answer(struct server_transactions *table,
 			       struct server_transaction *transaction,
 			       const struct answer *answer);
+/* Nothing is left of one that waits; its request is the caller's. */
+void server_transaction_forget(struct server_transactions *table,
+			       struct server_transaction *transaction);
 /* Milliseconds since the request arrived, while it waits. */
 uint32_t
 server_transaction_age_ms(const struct server_transactions *table,

@@ -85,22 +85,39 @@ static int create_agent(struct sip_stack *stack)
 	return stack->agent ? 0 : ENOMEM;
 }
 
-static int listen_all(struct sip_stack *stack,
-		      const struct sip_stack_config *config)
+static int listen_on(struct sip_stack *stack, enum sip_side side,
+		     const char *const *entries, size_t count)
 {
-	stack->listeners =
-	    calloc(config->listen_count, sizeof(*stack->listeners));
-	if (!stack->listeners)
-		return ENOMEM;
-	for (size_t i = 0; i < config->listen_count; i++) {
-		int err = transport_listen(stack, config->listen[i],
-					   &stack->listeners[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct listener *listener =
+		    &stack->listeners[stack->listener_count];
+		int err = transport_listen(stack, entries[i], listener);
 
 		if (err)
 			return err;
+		listener->side = side;
 		stack->listener_count++;
 	}
 	return 0;
+}
+
+static int listen_all(struct sip_stack *stack,
+		      const struct sip_stack_config *config)
+{
+	int err;
+
+	stack->has_sides = config->listen_outside_count > 0;
+	stack->listeners =
+	    calloc(config->listen_count + config->listen_outside_count,
+		   sizeof(*stack->listeners));
+	if (!stack->listeners)
+		return ENOMEM;
+	err =
+	    listen_on(stack, SIP_INSIDE, config->listen, config->listen_count);
+	if (!err)
+		err = listen_on(stack, SIP_OUTSIDE, config->listen_outside,
+				config->listen_outside_count);
+	return err;
 }
 
 static int check_config(const struct sip_stack_config *config)

@@ -16,6 +16,13 @@ struct sip_stack_config {
 	/* "udp:127.0.0.1:5060", "tcp:[::1]:5060"; port 0 picks a free one */
 	const char *const *listen;
 	size_t listen_count;
+	/*
+	 * The same, towards other systems. None: `listen` serves both sides.
+	 * With some, no address of one side is ever used for the other, so
+	 * that none of both may be a wildcard.
+	 */
+	const char *const *listen_outside;
+	size_t listen_outside_count;
 	const char *domain; /* Warning agent and From host; not an address */
 	uint32_t t1_ms;	    /* RFC 3261 17.1.1.1; 500 */
 	uint32_t server_transactions_max; /* table full: 503 */
@@ -36,7 +43,7 @@ MCMIG_API struct sip *sip_stack_sip(struct sip_stack *stack);
 
 /*
  * The bound address of listener `i` as "HOST:PORT" (brackets around IPv6);
- * NULL past the end.
+ * those of `listen`, then those of `listen_outside`; NULL past the end.
  */
 MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
 					size_t i);

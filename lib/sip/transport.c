@@ -152,6 +152,19 @@ int sip_listen_check(const char *entry)
 	return EINVAL;
 }
 
+/* Of a wildcard nobody knows which side it belongs to. */
+static int check_wildcard(const struct sip_stack *stack, const char *entry,
+			  const struct endpoint *endpoint)
+{
+	if (!stack->has_sides || !is_wildcard(endpoint->host))
+		return 0;
+	log_error("sip",
+		  "msg=\"with listen_outside each side needs addresses of its "
+		  "own: name one instead of the wildcard\" entry=\"%s\"",
+		  entry);
+	return EINVAL;
+}
+
 int transport_listen(struct sip_stack *stack, const char *entry,
 		     struct listener *listener)
 {
@@ -159,7 +172,8 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 	char url[128];
 	int err;
 
-	if (sip_listen_check(entry) || parse_entry(entry, &endpoint))
+	if (sip_listen_check(entry) || parse_entry(entry, &endpoint) ||
+	    check_wildcard(stack, entry, &endpoint))
 		return EINVAL;
 	make_url(&endpoint, url, sizeof(url));
 	if (nta_agent_add_tport(
@@ -189,15 +203,27 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 }
 
 const struct listener *transport_find(const struct sip_stack *stack,
-				      enum sip_transport transport, int family)
+				      enum sip_transport transport, int family,
+				      enum sip_side side)
 {
 	for (size_t i = 0; i < stack->listener_count; i++) {
 		const struct listener *each = &stack->listeners[i];
 
-		if (each->transport == transport && each->family == family)
+		if (each->transport == transport && each->family == family &&
+		    (each->side == side || !stack->has_sides))
 			return each;
 	}
 	return NULL;
+}
+
+enum sip_side transport_side(const struct sip_stack *stack, tport_t *tport)
+{
+	const tport_t *primary = tport_parent(tport);
+
+	for (size_t i = 0; i < stack->listener_count; i++)
+		if (stack->listeners[i].tport == primary)
+			return stack->listeners[i].side;
+	return SIP_INSIDE;
 }
 
 void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)

@@ -50,8 +50,14 @@ static void record(void *arg, const struct sip_inbound *message)
 	recorded.count++;
 	recorded.transaction = message->transaction;
 	recorded.transport = message->source.transport;
+	recorded.side = message->source.side;
 	recorded.source_port = message->source.port;
 	recorded.cseq = message->cseq;
+	recorded.max_forwards = message->max_forwards;
+	recorded.identity_count = message->asserted_identity_count;
+	for (size_t i = 0; i < message->asserted_identity_count; i++)
+		copy(recorded.identities[i], 64,
+		     message->asserted_identities[i]);
 	recorded.body_bytes = message->body_bytes;
 	copy(recorded.source_host, SIP_HOST_SIZE, message->source.host);
 	copy(recorded.sender_uri, SIP_URI_SIZE, message->sender_uri);

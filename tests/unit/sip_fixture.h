@@ -17,10 +17,14 @@ struct recorded {
 	unsigned count; /* requests that the role got */
 	handle_t transaction;
 	enum sip_transport transport;
+	enum sip_side side;
 	char source_host[SIP_HOST_SIZE], sender_uri[SIP_URI_SIZE];
 	uint16_t source_port;
 	char request_uri[128], from_uri[128], from_tag[64], call_id[128];
 	uint32_t cseq;
+	unsigned max_forwards;
+	char identities[SIP_IDENTITIES_MAX][64];
+	size_t identity_count;
 	char content_type[128], body[4096];
 	size_t body_bytes;
 };

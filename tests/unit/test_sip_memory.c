@@ -15,10 +15,12 @@
 #define MANY 500 /* more than a table takes before it grows */
 
 const struct listener *transport_find(const struct sip_stack *stack,
-				      enum sip_transport transport, int family)
+				      enum sip_transport transport, int family,
+				      enum sip_side side)
 {
 	(void)transport;
 	(void)family;
+	(void)side;
 	return stack->listeners;
 }
 
@@ -65,7 +67,7 @@ static struct peer *take_peer(struct sip_stack *stack, unsigned i)
 	snprintf(uri, sizeof(uri), "sip:192.0.2.1:%u;transport=tcp", i + 1);
 	for (long n = 1; err == ENOMEM; n++) {
 		alloc_fail_at(n);
-		err = peer_take(stack, uri, &peer);
+		err = peer_take(stack, uri, SIP_INSIDE, &peer);
 		CU_ASSERT_EQUAL(err, alloc_fail_happened() ? ENOMEM : 0);
 		CU_ASSERT_EQUAL(HASH_COUNT(stack->client->peers), i + !err);
 	}

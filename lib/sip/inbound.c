@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the role sees of a request: the parts of it as plain text. */
+#include "sip/server_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/url.h>
+
+void inbound_source(const struct sip_stack *stack,
+		    const struct incoming *incoming, struct sip_source *source)
+{
+	*source = (struct sip_source){
+		.transport = tport_is_udp(incoming->tport) ? SIP_UDP : SIP_TCP,
+		.side = transport_side(stack, incoming->tport),
+	};
+	transport_source(incoming->msg, source->host, &source->port);
+}
+
+static const char *url_text(msg_t *msg, const url_t *url)
+{
+	const char *text = url_as_string(msg_home(msg), url);
+
+	return text ? text : "";
+}
+
+/* With its parameters: the boundary of a multipart body is one. */
+static const char *content_type_text(msg_t *msg, const sip_t *sip)
+{
+	const sip_content_type_t *type = sip->sip_content_type;
+
+	if (!type)
+		return NULL;
+	if (!type->c_params)
+		return type->c_type;
+	return sip_header_as_string(msg_home(msg), (const sip_header_t *)type);
+}
+
+/* RFC 3261 18.2.2: on TCP the source's port is of no use to a new connection;
+ * the top Via's is where it listens. */
+static void make_sender_uri(const struct sip_inbound *inbound,
+			    const sip_via_t *via, char uri[SIP_URI_SIZE])
+{
+	bool v6 = strchr(inbound->source.host, ':') != NULL;
+	unsigned long port = inbound->source.port;
+
+	if (inbound->source.transport == SIP_TCP)
+		port = via->v_port ? strtoul(via->v_port, NULL, 10) : 5060;
+	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
+		 v6 ? "[" : "", inbound->source.host, v6 ? "]" : "", port,
+		 inbound->source.transport == SIP_TCP ? "tcp" : "udp");
+}
+
+void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,
+		     handle_t transaction)
+{
+	const sip_t *sip = incoming->sip;
+	msg_t *msg = incoming->msg;
+	char sender_uri[SIP_URI_SIZE];
+	struct sip_inbound inbound = {
+		.transaction = transaction,
+		.sender_uri = sender_uri,
+		.request_uri = url_text(msg, sip->sip_request->rq_url),
+		.from_uri = url_text(msg, sip->sip_from->a_url),
+		.from_tag = sip->sip_from->a_tag ? sip->sip_from->a_tag : "",
+		.call_id = sip->sip_call_id->i_id,
+		.cseq = sip->sip_cseq->cs_seq,
+		.max_forwards = sip->sip_max_forwards
+				    ? (unsigned)sip->sip_max_forwards->mf_count
+				    : SIP_MAX_FORWARDS,
+		.asserted_identity_count = incoming->identities.count,
+		.content_type = content_type_text(msg, sip),
+	};
+
+	inbound_source(stack, incoming, &inbound.source);
+	make_sender_uri(&inbound, sip->sip_via, sender_uri);
+	memcpy(inbound.asserted_identities, incoming->identities.uris,
+	       sizeof(inbound.asserted_identities));
+	if (sip->sip_payload) {
+		inbound.body = sip->sip_payload->pl_data;
+		inbound.body_bytes = sip->sip_payload->pl_len;
+	}
+	stack->message_handler(stack->message_arg, &inbound);
+}
