@@ -3,6 +3,7 @@
 back. An arrow is drawn when the one at its head has logged the message."""
 
 import argparse
+import contextlib
 import json
 import re
 import select
@@ -14,121 +15,17 @@ import tempfile
 import time
 import uuid
 
+import ladder
 import lablib
 
 STEP_S = 40
 POLL_S = 0.02
-
-# Columns of the ladder.
-CLIENT, PARTNER, PRIMARY = 9, 33, 68
-WIDTH = 70
-
-
-class Step:
-    """A line of the ladder, and what shows that it has happened."""
-
-    def __init__(self, label, draw, source, **fields):
-        self.label = label
-        self.draw = draw
-        self.source = source  # 'ue', 'a' or 'b'
-        self.fields = fields
-
-    def matches(self, source, fields):
-        return source == self.source and all(
-            fields.get(name) == value for name, value in self.fields.items())
-
-
-def line_of(marks, text=''):
-    canvas = [' '] * WIDTH
-    for column in (CLIENT, PARTNER, PRIMARY):
-        canvas[column] = '|'
-    for column, mark in marks:
-        canvas[column:column + len(mark)] = mark
-    return ''.join(canvas).rstrip() + text
-
-
-def arrow(start, end, text):
-    left, right = sorted((start, end))
-    shaft = f' {text} '.center(right - left - 3, '-')
-    drawn = f'-{shaft}>' if start < end else f'<{shaft}-'
-    return line_of([(left + 1, drawn)])
-
-
-def note(column, text):
-    """What a server decides, beside its line and inside the ladder."""
-    column += 2 if column == PARTNER else -2 - len(text)
-    return line_of([(column, text)])
-
-
-def ladder(verb):
-    """The steps of TS 23.280 10.6.3.3.1 or 10.6.3.3.2, without gateways."""
-    flow = 'authorization' if verb == 'authorize' else 'deauthorization'
-    request, response = f'{flow}-request', f'{flow}-response'
-    authorize = verb == 'authorize'
-    return [
-        Step('1', arrow(CLIENT, PARTNER, 'request'), 'b', msg='received',
-             flow=request, **{'from': 'client'}, status='200'),
-        Step('', arrow(PARTNER, CLIENT, '200, durable'), 'ue', step='answer',
-             status=200),
-        Step('2', note(PARTNER, 'pair is admitted' if authorize
-                       else 'pair is migrated here'),
-             'b', msg='sent', flow=request, to='primary'),
-        Step('3-5', arrow(PARTNER, PRIMARY, 'request'), 'a', msg='received',
-             flow=request, **{'from': 'partner'}, status='200'),
-        Step('6-7', note(PRIMARY, 'profile is permitted: migrating'
-                         if authorize else 'migration ends'),
-             'a', msg='sent', flow=response, to='partner'),
-        Step('8-10', arrow(PRIMARY, PARTNER, 'response: success'), 'b',
-             msg='received', flow=response, **{'from': 'primary'},
-             status='200'),
-        Step('11', note(PARTNER, 'mapping is stored' if authorize
-                        else 'mapping has ended'),
-             'b', msg='sent', flow=response, to='client'),
-        Step('', arrow(PARTNER, PRIMARY, '200: confirmed' if authorize
-                       else '200'),
-             'a', msg='answered', by='b.example', status='200'),
-        Step('12', arrow(PARTNER, CLIENT, 'response: success'), 'ue',
-             step='response', result='success'),
-        Step('', arrow(CLIENT, PARTNER, '200'), 'b', msg='answered',
-             by='client', status='200'),
-    ]
 
 
 def parse_log(line):
     """The fields of a logfmt line."""
     return {name: value.strip('"') for name, value in
             re.findall(r'(\w+)=("[^"]*"|\S*)', line)}
-
-
-class Show:
-    """Draws steps in their order as soon as each has been seen."""
-
-    def __init__(self, lab, verb, procedure_of):
-        self.lab = lab
-        self.steps = ladder(verb)
-        self.seen = [False] * len(self.steps)
-        self.drawn = 0
-        self.procedure_of = procedure_of
-        heading = [(CLIENT - 3, 'mcmig-ue'), (PARTNER - 9, 'b.example (partner)'),
-                   (PRIMARY - 18, 'a.example (primary)')]
-        canvas = [' '] * (WIDTH + 2)
-        for column, text in heading:
-            canvas[column:column + len(text)] = text
-        print(''.join(canvas).rstrip())
-
-    def take(self, source, fields):
-        if fields.get('procedure') != self.procedure_of:
-            return
-        for i, step in enumerate(self.steps):
-            if not self.seen[i] and step.matches(source, fields):
-                self.seen[i] = True
-        while not self.is_complete() and self.seen[self.drawn]:
-            step = self.steps[self.drawn]
-            print(f'{step.label:>5}{step.draw[5:]}', flush=True)
-            self.drawn += 1
-
-    def is_complete(self):
-        return self.drawn == len(self.steps)
 
 
 def read_client(process, show):
@@ -151,12 +48,15 @@ def run_client(lab, verb, pair, profile):
           f'    --partner-id {pair[1]} \\\n'
           f'    --primary-id {pair[0]}'
           + (f' --profile {profile}' if verb == 'authorize' else '') + '\n')
-    show = Show(lab, verb, procedure)
-    with lablib.LogReader(lab.a.log, lab.a.pid) as log_a, \
-            lablib.LogReader(lab.b.log, lab.b.pid) as log_b, \
-            subprocess.Popen(command, stdout=subprocess.PIPE,
-                             text=True) as client:
-        sources = {log_a: 'a', log_b: 'b', client.stdout: 'ue'}
+    draw = ladder.by_gateways if lab.gateways else ladder.direct
+    show = ladder.Show(*draw(verb), procedure)
+    with contextlib.ExitStack() as stack:
+        sources = {stack.enter_context(lablib.LogReader(
+            daemon.log, daemon.pid)): daemon.node[:-1]
+                   for daemon in lab.daemons}
+        client = stack.enter_context(subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True))
+        sources[client.stdout] = 'ue'
         deadline = time.monotonic() + STEP_S
         while sources and not show.is_complete():
             left = max(0, deadline - time.monotonic())
@@ -172,8 +72,8 @@ def run_client(lab, verb, pair, profile):
                     show.take(sources[reader], parse_log(line))
         status = client.wait(STEP_S)
     if status or not show.is_complete():
-        raise lablib.LabError(f'mcmig-ue: exit {status}, '
-                              f'{show.drawn} of {len(show.steps)} steps seen')
+        raise lablib.LabError('\n  '.join(
+            [f'mcmig-ue: exit {status}, not seen:', *show.missing()]))
     return procedure
 
 

@@ -144,14 +144,19 @@ class System(Daemon):
         self.port = free_port(host)
         self.store = None
         self.gateways = []
+        self.front = None  # what tests put before it: others use that
         self.requires_tokens = False
         self.issuer = f'https://idms.{self.name}'
         self.jwks = lab.folder / f'{letter}-jwks.json'
         self.token_key = lab.folder / f'{letter}-token-key.pem'
 
     @property
-    def server(self):
+    def address(self):
         return host_port(self.host, self.port)
+
+    @property
+    def server(self):
+        return self.front or self.address
 
     def user(self, number):
         return f'sip:user{number:05}@{self.name}'
@@ -177,7 +182,7 @@ class System(Daemon):
             self.sections['migration']['tokens'] = 'required'
         else:
             self.sections['migration']['tokens'] = 'lab'
-        self.sections[''] = self.top_settings(modules, self.server)
+        self.sections[''] = self.top_settings(modules, self.address)
         self.adjust({section: values for section, values in settings.items()
                      if section != 'gateway'})
 
@@ -204,20 +209,30 @@ class Gateway(Daemon):
         self.inside_port = free_port(inside_host)
         self.outside_host = outside_host
         self.outside_port = free_port(outside_host)
+        self.inside_front = self.outside_front = None
 
     @property
-    def inside(self):
+    def inside_address(self):
         return host_port(self.inside_host, self.inside_port)
 
     @property
-    def outside(self):
+    def outside_address(self):
         return host_port(self.outside_host, self.outside_port)
+
+    @property
+    def inside(self):
+        return self.inside_front or self.inside_address
+
+    @property
+    def outside(self):
+        return self.outside_front or self.outside_address
 
     def configure(self, settings, peers, transport):
         self.sections = {
-            '': {**self.top_settings(['gateway', 'ctl'], self.inside),
-                 'listen_outside': [f'udp:{self.outside}',
-                                    f'tcp:{self.outside}']},
+            '': {**self.top_settings(['gateway', 'ctl'],
+                                     self.inside_address),
+                 'listen_outside': [f'udp:{self.outside_address}',
+                                    f'tcp:{self.outside_address}']},
             'ctl': {'socket': str(self.ctl_socket)},
             'gateway': {
                 'identity': f'sip:mcgateway@{self.name}',

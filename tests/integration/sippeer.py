@@ -15,9 +15,9 @@ WAIT_S = 20
 
 
 class Message:
-    """A SIP request or response."""
+    """A SIP request or response. `connection`: of a peer that got it by TCP."""
 
-    def __init__(self, data, answer_with=None):
+    def __init__(self, data, answer_with=None, connection=None):
         head, _, self.body = data.partition(b'\r\n\r\n')
         self.start, *lines = head.decode('utf-8', 'replace').split('\r\n')
         self.headers = []
@@ -25,6 +25,7 @@ class Message:
             name, _, value = line.partition(':')
             self.headers.append((name.strip().lower(), value.strip()))
         self.answer_with = answer_with
+        self.connection = connection
 
     def header(self, name):
         """The first one of that name, or None."""
@@ -74,13 +75,16 @@ def split_stream(data):
 
 
 class Peer:
-    """Listens on one port on UDP and TCP. `transport`: how it sends."""
+    """Listens on one port on UDP and TCP. `transport`: how it sends.
+    `received` has all that came, as it came."""
 
     def __init__(self, host='127.0.0.1', transport='udp', auto_reply=None):
         family = socket.AF_INET6 if ':' in host else socket.AF_INET
         self.host = host
         self.transport = transport
-        self.auto_reply = auto_reply  # status of its answer to any request
+        # Status of its answer to any request, or what is called with it.
+        self.auto_reply = auto_reply
+        self.received = []
         self.port = lablib.free_port(host)
         self.requests = queue.Queue()
         self._responses = {}
@@ -107,6 +111,7 @@ class Peer:
                         return
                 elif ready is self._udp:
                     data, address = ready.recvfrom(65536)
+                    self.received.append(data)
                     self._take(data, lambda answer, to=address:
                                self._udp.sendto(answer, to))
                 elif ready is self._tcp:
@@ -128,18 +133,21 @@ class Peer:
                                   if other is not connection}
             connection.close()
             return
+        self.received.append(data)
         rest = self._connections[connection] + data
         while True:
             message, rest = split_stream(rest)
             if message is None:
                 break
-            self._take(message, connection.sendall)
+            self._take(message, connection.sendall, connection)
         self._connections[connection] = rest
 
-    def _take(self, data, answer_with):
-        message = Message(data, answer_with)
+    def _take(self, data, answer_with, connection=None):
+        message = Message(data, answer_with, connection)
         if not message.is_response:
-            if self.auto_reply:
+            if callable(self.auto_reply):
+                self.auto_reply(message)
+            elif self.auto_reply:
                 self.reply(message, self.auto_reply)
             self.requests.put(message)
         elif message.status >= 200:

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What of a system's inside may not leave it, and how that is found out: words
+that were heard inside, and all that no list of ours allows outside."""
+
+import base64
+import ipaddress
+import re
+from xml.etree import ElementTree
+
+import documents
+import sippeer
+
+# What a request may have outside, and what an answer may.
+REQUEST_HEADERS = {
+    'via', 'max-forwards', 'from', 'to', 'call-id', 'cseq',
+    'p-asserted-identity', 'p-asserted-service', 'accept-contact',
+    'content-type', 'content-length'}
+PROBE_HEADERS = {'via', 'max-forwards', 'from', 'to', 'call-id', 'cseq',
+                 'content-length'}
+ANSWER_HEADERS = {'via', 'from', 'to', 'call-id', 'cseq', 'warning',
+                  'retry-after', 'accept', 'allow', 'unsupported',
+                  'content-length'}
+ELEMENTS = {
+    'authorization-request', 'authorization-response', 'deauthorization-request',
+    'deauthorization-response', 'partner-mc-service-id',
+    'primary-mc-service-id', 'profile-index', 'result', 'cause', 'text',
+    'migration'}
+ATTRIBUTES = {'procedure', 'sequence', 'order'}
+PHRASES = {  # RFC 3261 21
+    200: 'OK', 202: 'Accepted', 400: 'Bad Request', 403: 'Forbidden',
+    404: 'Not Found', 405: 'Method Not Allowed', 408: 'Request Timeout',
+    413: 'Request Entity Too Large', 415: 'Unsupported Media Type',
+    416: 'Unsupported URI Scheme', 420: 'Bad Extension',
+    480: 'Temporarily Unavailable', 481: 'Call/Transaction Does Not Exist',
+    482: 'Loop Detected', 483: 'Too Many Hops', 486: 'Busy Here',
+    488: 'Not Acceptable Here', 500: 'Server Internal Error',
+    501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Unavailable',
+    504: 'Server Time-out', 513: 'Message Too Large', 600: 'Busy Everywhere',
+    603: 'Decline', 604: 'Does Not Exist Anywhere', 606: 'Not Acceptable'}
+PRODUCTS = ('mcmig', 'mcmigd', 'sofia', 'sofia-sip', 'nta', 'libmcmig')
+INSIDE_NETWORKS = [ipaddress.ip_network(network) for network in
+                   ('127.1.0.0/16', '127.4.0.0/16')]
+
+ADDRESS = re.compile(r'(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])')
+HOST = re.compile(r'(?i)(?:@|sips?:|\d/(?:UDP|TCP)\s+|received=|maddr=)'
+                  r'([a-z][a-z0-9.-]*[a-z0-9])')
+TAG = re.compile(r'(?i);\s*tag=([^;,\s>]+)')
+BRANCH = re.compile(r'(?i);\s*branch=([^;,\s>]+)')
+WARNING = re.compile(r'\d{3}\s+(\S+)\s+"([^"]*)"')
+
+
+class Finding:
+    def __init__(self, kind, word, where):
+        self.kind = kind
+        self.word = word
+        self.where = where
+
+    def __repr__(self):
+        return f'{self.kind}: {self.word!r} in {self.where!r}'
+
+
+class Inside:
+    """Words of the inside by kind. `public`: what the outside may know."""
+
+    def __init__(self, public):
+        self.public = {word.lower() for word in public}
+        self.words = {}  # word: kind
+
+    def add(self, kind, *words):
+        for word in words:
+            if word and word.lower() not in self.public:
+                self.words[word] = kind
+
+    def learn(self, message):
+        """A message that was heard inside."""
+        for name, value in message.headers:
+            self.add('address', *ADDRESS.findall(value))
+            self.add('host', *HOST.findall(value))
+            if name in ('from', 'to', 'f', 't'):
+                self.add('tag', *TAG.findall(value))
+            elif name in ('via', 'v'):
+                self.add('branch', *BRANCH.findall(value))
+            elif name in ('call-id', 'i'):
+                self.add('Call-ID', value, *value.split('@', 1))
+            elif name in ('server', 'user-agent'):
+                self.add('product', value, *re.findall(r'[A-Za-z]+', value))
+            elif name == 'warning':
+                for agent, text in WARNING.findall(value):
+                    self.add('host', agent)
+                    self.add('free text', text)
+
+    def _forms(self, word):
+        """As it is, and as somebody might have written it otherwise."""
+        yield word
+        if len(word) > 5:
+            yield base64.b64encode(word.encode()).decode().rstrip('=')[:-1]
+        if ADDRESS.fullmatch(word):
+            number = int(ipaddress.ip_address(word))
+            yield f'{number:08x}'
+            yield str(number)
+
+    def find_words(self, data):
+        text = data.decode('utf-8', 'replace')
+        for word, kind in self.words.items():
+            for form in self._forms(word):
+                if re.search(r'(?<![A-Za-z0-9])' + re.escape(form)
+                             + r'(?![A-Za-z0-9])', text, re.IGNORECASE):
+                    yield Finding(kind, word, text)
+        for address in ADDRESS.findall(text):
+            if is_inside(address):
+                yield Finding('address', address, text)
+
+
+def is_inside(address):
+    try:
+        number = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(number in network for network in INSIDE_NETWORKS)
+
+
+def split_messages(data):
+    """The messages of a stream, and what is left."""
+    messages = []
+    while True:
+        message, data = sippeer.split_stream(data)
+        if message is None:
+            return messages, data
+        messages.append(message)
+
+
+def header_findings(message, allowed):
+    for name, value in message.headers:
+        if name not in allowed:
+            yield Finding('header', name, value)
+
+
+def answer_findings(message, warnings):
+    yield from header_findings(message, ANSWER_HEADERS)
+    phrase = message.start.split(' ', 2)[2]
+    if phrase != PHRASES.get(message.status):
+        yield Finding('free text', phrase, message.start)
+    if message.body:
+        yield Finding('free text', message.body, message.start)
+    warning = message.header('warning')
+    if warning:
+        found = WARNING.fullmatch(warning)
+        if not found or found.group(2) not in warnings:
+            yield Finding('free text', warning, message.start)
+
+
+def document_findings(body, texts):
+    """The document has nothing but what the model has."""
+    if b'<!--' in body or b'<?' in body.replace(b'<?xml ', b'', 1):
+        yield Finding('free text', 'comment or instruction', body)
+    root = ElementTree.fromstring(body)
+    service = documents.Parsed(body).service
+    own = f'{{{documents.NAMESPACE}}}'
+    outer = [f'{{urn:3gpp:ns:{service}Info:1.0}}{name}' for name in
+             (f'{service}info', f'{service}-Params', 'anyExt')]
+    for element in root.iter():
+        name = element.tag.removeprefix(own)
+        if element.tag not in outer and (name == element.tag
+                                         or name not in ELEMENTS):
+            yield Finding('header', element.tag, body)
+        if set(element.attrib) - ATTRIBUTES:
+            yield Finding('header', str(element.attrib), body)
+        if name == 'text' and element.text not in texts:
+            yield Finding('free text', element.text, body)
+
+
+def request_findings(message, texts):
+    if message.method == 'OPTIONS':
+        yield from header_findings(message, PROBE_HEADERS)
+        if message.body:
+            yield Finding('free text', message.body, message.start)
+        return
+    yield from header_findings(message, REQUEST_HEADERS)
+    # MC service IDs are the document's alone.
+    head = '\n'.join([message.start] + [value for _, value in message.headers])
+    for user in re.findall(r'(?:user|visitor)\d+', head):
+        yield Finding('identity', user, head)
+    yield from document_findings(message.body, texts)
+
+
+def find(data, inside, *, warnings, texts):
+    """Findings in one stream or datagram that left a gateway. `warnings` and
+    `texts`: what Warning headers and documents may say."""
+    findings = list(inside.find_words(data))
+    messages, rest = split_messages(data)
+    if rest.strip():
+        findings.append(Finding('free text', rest, 'what is no message'))
+    for one in messages:
+        message = sippeer.Message(one)
+        findings += (answer_findings(message, warnings) if message.is_response
+                     else request_findings(message, texts))
+    return findings
