@@ -57,6 +57,8 @@ static void reply(struct migration_module *module, handle_t transaction,
 		.warn_code = warning ? 399 : 0,
 		.warn_text = warning,
 		.retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+		/* Whoever may not speak leaves nothing behind. */
+		.stateless = status == 403,
 	};
 
 	if (status >= 400)

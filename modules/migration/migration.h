@@ -115,8 +115,9 @@ struct message {
 
 /*
  * Sends it, with the module as the handler's `arg`; `tried` says which next
- * hops have been, as for directory_choose(), and is brought up to date. Returns as sip_send(), or ENXIO: the other MC system is
- * not in the directory any more; ENOENT: it has no server, or is disabled.
+ * hops have been, as for directory_choose(), and is brought up to date. Returns
+ * as sip_send(), or ENXIO: the other MC system is not in the directory any
+ * more; ENOENT: it has no server, or is disabled.
  */
 int message_send(struct migration_module *module, const struct message *message,
 		 uint32_t *tried, sip_answer_h *answered, handle_t handle);
