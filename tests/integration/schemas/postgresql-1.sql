@@ -1,8 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The PostgreSQL schema of mcmig, version 1. Run it once in an empty database:
---   psql -v ON_ERROR_STOP=1 -f schema.sql CONNINFO
--- db/sqlite/schema.sql has the same tables and columns.
+-- The PostgreSQL schema of mcmig as version 1 was: what upgrade-2.sql begins with.
 --
 -- Provisioned tables are for people: names, text, timestamps. State tables are
 -- the daemon's: enums are smallint with the values of lib/procedure/record.h,

@@ -1,8 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The SQLite schema of mcmig, version 1. Run it once on a file that does not
--- exist yet:
---   sqlite3 -bail FILE < schema.sql
+-- The SQLite schema of mcmig as version 1 was: what upgrade-2.sql begins with.
 -- It has the tables and columns of db/postgresql/schema.sql, where they are
 -- explained (all but written_by and is_live: the one writer needs none, and its
 -- indexes gain nothing). Timestamps are text in UTC, YYYY-MM-DDTHH:MM:SSZ; UUIDs
