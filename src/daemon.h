@@ -15,12 +15,15 @@ struct daemon_settings {
 	char *system;
 	char *node;
 	struct setting_list listen;
+	struct setting_list listen_outside;
 	char *log_level;
 	uint32_t drain_timeout_ms;
 	uint32_t sip_t1_ms;
 	uint32_t sip_server_transactions_max;
 	uint32_t sip_client_transactions_max;
 	uint32_t sip_peer_outstanding_max;
+	uint32_t sip_breaker_failures;
+	uint32_t sip_probe_interval_ms;
 	uint32_t store_queue_max;
 	uint32_t store_batch_max;
 	uint32_t store_cache_max;
@@ -47,7 +50,7 @@ struct daemon {
 	struct loop *loop;
 	struct stats *stats;
 	struct sip_stack *sip;
-	struct store *store;
+	struct store *store; /* NULL: no module needs one, none is there */
 	struct core core;
 	struct core_program program;
 	char node[256];
@@ -85,7 +88,7 @@ size_t daemon_pending(const struct daemon *daemon);
 
 /* --- daemon_program.c: what ctl shows --- */
 void daemon_offer_program(struct daemon *daemon);
-/* The bound addresses: "udp:192.0.2.1:5060", ... NULL: no memory. */
-json_t *daemon_addresses(const struct daemon *daemon);
+/* One side's bound addresses: "udp:192.0.2.1:5060", ... NULL: no memory. */
+json_t *daemon_addresses(const struct daemon *daemon, enum sip_side side);
 
 #endif

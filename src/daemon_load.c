@@ -84,13 +84,24 @@ static int set_names(struct daemon *daemon,
 	return 0;
 }
 
-static int check_listen(const struct daemon *daemon)
+static int check_listen(const struct setting_list *listen, bool has_sides)
 {
-	const struct setting_list *listen = &daemon_settings(daemon)->listen;
 	int err = 0;
 
 	for (size_t i = 0; i < listen->count && !err; i++)
-		err = sip_listen_check(listen->values[i]);
+		err = sip_listen_check(listen->values[i], has_sides);
+	return err;
+}
+
+static int check(struct daemon *daemon, const struct daemon_settings *settings)
+{
+	bool has_sides = settings->listen_outside.count > 0;
+	int err = set_names(daemon, settings);
+
+	if (!err)
+		err = check_listen(&settings->listen, has_sides);
+	if (!err)
+		err = check_listen(&settings->listen_outside, has_sides);
 	return err;
 }
 
@@ -108,8 +119,7 @@ int daemon_load(struct daemon *daemon)
 		return err;
 	daemon->first_conf = daemon->conf;
 	set_log_level(daemon_settings(daemon));
-	err = set_names(daemon, daemon_settings(daemon));
-	return err ? err : check_listen(daemon);
+	return check(daemon, daemon_settings(daemon));
 }
 
 void daemon_unload(struct daemon *daemon)
@@ -180,7 +190,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes)
 		return err;
 	}
 	replace_conf(daemon, conf);
-	if (store_is_up(daemon->store))
+	if (daemon->store && store_is_up(daemon->store))
 		store_reload_directory(daemon->store);
 	log_info("mcmigd", "msg=\"reloaded\" need_restart=%zu", kept);
 	return 0;

@@ -9,13 +9,19 @@
 
 #include "base/clock.h"
 
-json_t *daemon_addresses(const struct daemon *daemon)
+json_t *daemon_addresses(const struct daemon *daemon, enum sip_side side)
 {
-	const struct setting_list *listen = &daemon_settings(daemon)->listen;
+	const struct daemon_settings *settings = daemon_settings(daemon);
+	const struct setting_list *listen = &settings->listen;
 	json_t *addresses = json_array();
+	size_t first = 0;
 
+	if (side == SIP_OUTSIDE) {
+		first = listen->count;
+		listen = &settings->listen_outside;
+	}
 	for (size_t i = 0; i < listen->count; i++) {
-		const char *address = sip_stack_address(daemon->sip, i);
+		const char *address = sip_stack_address(daemon->sip, first + i);
 		int transport = (int)strcspn(listen->values[i], ":");
 
 		if (address)
@@ -39,6 +45,8 @@ static json_t *module_names(const struct loader *loader)
 
 static json_t *store_status(const struct daemon *daemon)
 {
+	if (!daemon->store)
+		return json_null();
 	return json_pack("{s:s, s:b, s:s}", "name",
 			 daemon->core.backend->ops->name, "up",
 			 store_is_up(daemon->store), "reason",
@@ -47,10 +55,11 @@ static json_t *store_status(const struct daemon *daemon)
 
 static json_t *pending_status(const struct daemon *daemon)
 {
-	return json_pack("{s:I, s:I, s:I}", "modules",
-			 (json_int_t)loader_pending(daemon->loader), "sip",
-			 (json_int_t)sip_stack_pending(daemon->sip), "store",
-			 (json_int_t)store_pending(daemon->store));
+	return json_pack(
+	    "{s:I, s:I, s:I}", "modules",
+	    (json_int_t)loader_pending(daemon->loader), "sip",
+	    (json_int_t)sip_stack_pending(daemon->sip), "store",
+	    (json_int_t)(daemon->store ? store_pending(daemon->store) : 0));
 }
 
 static json_t *status(void *arg)
@@ -59,13 +68,15 @@ static json_t *status(void *arg)
 	uint64_t uptime_ms = clock_monotonic_ms() - daemon->started_ms;
 
 	return json_pack(
-	    "{s:s, s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:o}", "version",
-	    PACKAGE_VERSION, "system", daemon->core.system, "node",
+	    "{s:s, s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+	    "version", PACKAGE_VERSION, "system", daemon->core.system, "node",
 	    daemon->core.node, "pid", (int)getpid(), "state",
 	    daemon->draining ? "draining" : "serving", "uptime_s",
 	    (json_int_t)(uptime_ms / 1000), "addresses",
-	    daemon_addresses(daemon), "store", store_status(daemon), "pending",
-	    pending_status(daemon), "modules", module_names(daemon->loader));
+	    daemon_addresses(daemon, SIP_INSIDE), "addresses_outside",
+	    daemon_addresses(daemon, SIP_OUTSIDE), "store",
+	    store_status(daemon), "pending", pending_status(daemon), "modules",
+	    module_names(daemon->loader));
 }
 
 static void add_setting(void *arg, const char *section,

@@ -34,20 +34,30 @@ static int init_core(struct daemon *daemon)
 	return 0;
 }
 
+static int check_store(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < loader_count(daemon->loader); i++) {
+		const struct module *module = loader_module(daemon->loader, i);
+
+		if (!module->needs_store || daemon->core.backend)
+			continue;
+		log_error("mcmigd",
+			  "msg=\"%s: %s needs a store, and there is no store "
+			  "among the modules: add 'store_sqlite' or "
+			  "'store_postgres'\"",
+			  daemon->file, module->name);
+		return EINVAL;
+	}
+	return 0;
+}
+
 int daemon_init(struct daemon *daemon)
 {
 	int err = init_core(daemon);
 
 	if (!err)
 		err = loader_init(daemon->loader, &daemon->core, daemon->conf);
-	if (!err && !daemon->core.backend) {
-		log_error("mcmigd",
-			  "msg=\"%s: no store among the modules: add "
-			  "'store_sqlite' or 'store_postgres'\"",
-			  daemon->file);
-		err = EINVAL;
-	}
-	return err;
+	return err ? err : check_store(daemon);
 }
 
 static int create_store(struct daemon *daemon,
@@ -60,10 +70,12 @@ static int create_store(struct daemon *daemon,
 		.commit_deadline_ms = settings->store_commit_deadline_ms,
 		.retention_us = settings->store_retention_ms * UINT64_C(1000),
 	};
-	int err =
-	    store_create(&daemon->store, daemon->loop, daemon->core.timers,
-			 daemon->stats, daemon->core.backend, &config);
+	int err;
 
+	if (!daemon->core.backend)
+		return 0;
+	err = store_create(&daemon->store, daemon->loop, daemon->core.timers,
+			   daemon->stats, daemon->core.backend, &config);
 	if (err)
 		log_error("mcmigd", "msg=\"cannot make the store: %s\"",
 			  strerror(err));
@@ -77,6 +89,9 @@ static int create_sip(struct daemon *daemon,
 	const struct sip_stack_config config = {
 		.listen = (const char *const *)settings->listen.values,
 		.listen_count = settings->listen.count,
+		.listen_outside =
+		    (const char *const *)settings->listen_outside.values,
+		.listen_outside_count = settings->listen_outside.count,
 		.domain = settings->system,
 		.t1_ms = settings->sip_t1_ms,
 		.server_transactions_max =
@@ -93,27 +108,48 @@ static int create_sip(struct daemon *daemon,
 	return err;
 }
 
-static void log_ready(const struct daemon *daemon)
+struct address_list {
+	char text[512];
+};
+
+/* `start`, then the addresses; nothing if there are none. */
+static struct address_list list_addresses(const struct daemon *daemon,
+					  enum sip_side side, const char *start)
 {
-	json_t *addresses = daemon_addresses(daemon);
-	char text[512] = "";
+	json_t *addresses = daemon_addresses(daemon, side);
+	struct address_list list = { .text = "" };
 	const json_t *address;
 	size_t i;
 
 	json_array_foreach(addresses, i, address)
 	{
-		size_t used = strlen(text);
+		size_t used = strlen(list.text);
 
-		snprintf(text + used, sizeof(text) - used, "%s%s", i ? "," : "",
-			 json_string_value(address));
+		snprintf(list.text + used, sizeof(list.text) - used, "%s%s",
+			 i ? "," : start, json_string_value(address));
 	}
 	json_decref(addresses);
-	log_info("mcmigd",
-		 "msg=\"ready\" version=%s system=%s node=%s addresses=%s "
-		 "store=%s",
-		 PACKAGE_VERSION, daemon->core.system, daemon->core.node, text,
-		 store_is_up(daemon->store) ? "up" : "down");
-	if (!store_is_up(daemon->store))
+	return list;
+}
+
+static const char *store_word(const struct store *store)
+{
+	if (!store)
+		return "none";
+	return store_is_up(store) ? "up" : "down";
+}
+
+static void log_ready(const struct daemon *daemon)
+{
+	log_info(
+	    "mcmigd",
+	    "msg=\"ready\" version=%s system=%s node=%s addresses=%s%s "
+	    "store=%s",
+	    PACKAGE_VERSION, daemon->core.system, daemon->core.node,
+	    list_addresses(daemon, SIP_INSIDE, "").text,
+	    list_addresses(daemon, SIP_OUTSIDE, " addresses_outside=").text,
+	    store_word(daemon->store));
+	if (daemon->store && !store_is_up(daemon->store))
 		log_warning("mcmigd",
 			    "msg=\"serving without the store: requests are "
 			    "answered 503\" reason=\"%s\"",
@@ -126,7 +162,8 @@ static void look_for_store(void *arg)
 	struct daemon *daemon = arg;
 	uint64_t waited = clock_monotonic_ms() - daemon->started_ms;
 
-	if (store_is_up(daemon->store) || waited > STORE_WAIT_MS) {
+	if (!daemon->store || store_is_up(daemon->store) ||
+	    waited > STORE_WAIT_MS) {
 		log_ready(daemon);
 		return;
 	}
@@ -143,7 +180,7 @@ int daemon_start(struct daemon *daemon)
 		err = create_sip(daemon, settings);
 	if (!err)
 		err = loader_start(daemon->loader);
-	if (!err)
+	if (!err && daemon->store)
 		err = store_start(daemon->store);
 	if (!err)
 		look_for_store(daemon);

@@ -16,7 +16,7 @@
 size_t daemon_pending(const struct daemon *daemon)
 {
 	return loader_pending(daemon->loader) + sip_stack_pending(daemon->sip) +
-	       store_pending(daemon->store);
+	       (daemon->store ? store_pending(daemon->store) : 0);
 }
 
 static void look_at_drain(void *arg)

@@ -30,8 +30,11 @@ struct sip_stack_config {
 	uint32_t peer_outstanding_max; /* client transactions to one next hop */
 };
 
-/* Whether an entry of `listen` can be; without binding it. 0, EINVAL (logged). */
-MCMIG_API int sip_listen_check(const char *entry);
+/*
+ * Whether an entry can be, without binding it; `has_sides`: there are entries
+ * for the outside. 0, EINVAL (logged).
+ */
+MCMIG_API int sip_listen_check(const char *entry, bool has_sides);
 
 /* 0, EINVAL (logged with the remedy), EADDRINUSE, ENOMEM. */
 MCMIG_API int sip_stack_create(struct sip_stack **stackp, struct loop *loop,

@@ -139,30 +139,27 @@ static void describe(struct sip_stack *stack, const struct endpoint *endpoint,
 		       sizeof(listener->sent_by));
 }
 
-int sip_listen_check(const char *entry)
+int sip_listen_check(const char *entry, bool has_sides)
 {
 	struct endpoint endpoint;
 
-	if (!parse_entry(entry, &endpoint))
-		return 0;
-	log_error("sip",
-		  "msg=\"listen: write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, "
-		  "IPv6 in brackets\" entry=\"%s\"",
-		  entry);
-	return EINVAL;
-}
-
-/* Of a wildcard nobody knows which side it belongs to. */
-static int check_wildcard(const struct sip_stack *stack, const char *entry,
-			  const struct endpoint *endpoint)
-{
-	if (!stack->has_sides || !is_wildcard(endpoint->host))
-		return 0;
-	log_error("sip",
-		  "msg=\"with listen_outside each side needs addresses of its "
-		  "own: name one instead of the wildcard\" entry=\"%s\"",
-		  entry);
-	return EINVAL;
+	if (parse_entry(entry, &endpoint)) {
+		log_error("sip",
+			  "msg=\"listen: write udp:ADDRESS:PORT or "
+			  "tcp:ADDRESS:PORT, IPv6 in brackets\" entry=\"%s\"",
+			  entry);
+		return EINVAL;
+	}
+	/* Of a wildcard nobody knows which side it belongs to. */
+	if (has_sides && is_wildcard(endpoint.host)) {
+		log_error("sip",
+			  "msg=\"with listen_outside each side needs addresses "
+			  "of its own: name one instead of the wildcard\" "
+			  "entry=\"%s\"",
+			  entry);
+		return EINVAL;
+	}
+	return 0;
 }
 
 int transport_listen(struct sip_stack *stack, const char *entry,
@@ -172,8 +169,8 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 	char url[128];
 	int err;
 
-	if (sip_listen_check(entry) || parse_entry(entry, &endpoint) ||
-	    check_wildcard(stack, entry, &endpoint))
+	if (sip_listen_check(entry, stack->has_sides) ||
+	    parse_entry(entry, &endpoint))
 		return EINVAL;
 	make_url(&endpoint, url, sizeof(url));
 	if (nta_agent_add_tport(

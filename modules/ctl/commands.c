@@ -136,11 +136,15 @@ static void query(void *context, enum store_query_kind kind, const json_t *args,
 {
 	const struct ctl *ctl = context;
 	const char *argument = json_string_value(json_array_get(args, 0));
-	int err = ctl->core->store
-		      ? store_query(ctl->core->store, kind,
-				    argument ? argument : "", query_done, call)
-		      : EAGAIN;
+	int err = EAGAIN;
 
+	if (!ctl->core->backend) {
+		command_fail(call, "this node has no store");
+		return;
+	}
+	if (ctl->core->store)
+		err = store_query(ctl->core->store, kind,
+				  argument ? argument : "", query_done, call);
 	if (err)
 		command_fail(call, query_failure(err));
 }

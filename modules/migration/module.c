@@ -269,6 +269,7 @@ MODULE_EXPORT const struct module mcmig_module = {
 		       "partner and primary MC service server",
 	.settings = settings,
 	.settings_bytes = sizeof(struct migration_settings),
+	.needs_store = true,
 	.init = init,
 	.start = start,
 	.reload = reload,

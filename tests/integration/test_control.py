@@ -177,7 +177,7 @@ def test_a_drain_does_not_last_for_ever(make_solo, make_peer, client_request,
 
 def test_modules_that_make_no_daemon(lab, tmp_path):
     store = lab.b.store.module
-    for modules, reason in (('"migration", "ctl"', 'no store among'),
+    for modules, reason in (('"migration", "ctl"', 'needs a store'),
                             (f'"{store}", "{store}"', 'stands twice'),
                             (f'"{store}", "../ctl"', 'no module name')):
         conf = tmp_path / 'modules.conf'

@@ -184,6 +184,9 @@ static void client_done(void *arg, uint32_t events)
 	loop_stop(side.loop);
 }
 
+/* Not NULL: the node has a store, which is down here. */
+static struct store_backend *backend;
+
 static void serve(const char *settings, void (*run)(void))
 {
 	struct client client = { .run = run };
@@ -191,6 +194,7 @@ static void serve(const char *settings, void (*run)(void))
 	pthread_t thread;
 
 	load(settings);
+	side.core.backend = backend;
 	CU_ASSERT_EQUAL_FATAL(loader_start(side.loader), 0);
 	CU_ASSERT_EQUAL_FATAL(pipe(client.done), 0);
 	loop_watch(side.loop, client.done[0], EPOLLIN, client_done, NULL,
@@ -281,7 +285,24 @@ static void client_own_commands(void)
 
 static void test_own_commands(void)
 {
+	backend = (struct store_backend *)&side;
 	serve("", client_own_commands);
+	backend = NULL;
+}
+
+static void client_without_store(void)
+{
+	int fd = dial();
+
+	say(fd, "{\"command\":\"systems\"}\n");
+	CU_ASSERT_STRING_EQUAL(hear(fd),
+			       "{\"error\":\"this node has no store\"}");
+	close(fd);
+}
+
+static void test_no_store(void)
+{
+	serve("", client_without_store);
 }
 
 static void client_bad_requests(void)
@@ -501,6 +522,7 @@ static int stop(void)
 
 static CU_TestInfo ctl_tests[] = {
 	{ "its own commands", test_own_commands },
+	{ "a node without a store", test_no_store },
 	{ "bad requests get clear errors", test_bad_requests },
 	{ "lines in pieces, together, unfinished, too long", test_odd_framing },
 	{ "answers that come late or never", test_late_answers },
