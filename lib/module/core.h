@@ -27,6 +27,7 @@ struct core {
 	 */
 	struct sip *sip;
 	struct store *store; /* has the directory */
+	bool has_outside;    /* SIP_OUTSIDE has listeners of its own */
 	const char *system;  /* our MC system's name, as in mc_system */
 	const char *node;    /* this node's name */
 	/* Set by the store module's init(); the core makes the store of it. */
