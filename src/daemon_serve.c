@@ -30,6 +30,8 @@ static int init_core(struct daemon *daemon)
 	daemon->core.loop = daemon->loop;
 	daemon->core.timers = loop_timers(daemon->loop);
 	daemon->core.stats = daemon->stats;
+	daemon->core.has_outside =
+	    daemon_settings(daemon)->listen_outside.count > 0;
 	daemon_offer_program(daemon);
 	return 0;
 }
