@@ -34,7 +34,7 @@ int quota_create(struct quota **quotap, uint32_t rate, uint32_t burst,
 
 	if (!quota)
 		return ENOMEM;
-	quota->keys_max = keys_max;
+	quota->keys_max = keys_max ? keys_max : 1;
 	quota_set(quota, rate, burst);
 	*quotap = quota;
 	return 0;
@@ -79,8 +79,13 @@ static struct bucket *create(struct quota *quota, const char *key)
 static void fill(const struct quota *quota, struct bucket *bucket)
 {
 	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t away_ms = now_ms - bucket->filled_ms;
 
-	bucket->content += (now_ms - bucket->filled_ms) * quota->rate;
+	/* Before it is multiplied: after months it may not have a place. */
+	if (away_ms > quota->burst / quota->rate)
+		bucket->content = quota->burst;
+	else
+		bucket->content += away_ms * quota->rate;
 	if (bucket->content > quota->burst)
 		bucket->content = quota->burst;
 	bucket->filled_ms = now_ms;
