@@ -27,6 +27,7 @@ struct ask {
 	uint64_t begun_us;
 	unsigned in_flight;
 	bool acknowledged; /* a 200 */
+	bool was_allowed;  /* its token was good, at least once */
 	bool refused;	   /* a 4xx: nothing will come */
 	bool retry_planned;
 	unsigned answers;
@@ -39,17 +40,31 @@ struct clients {
 	struct sim_user users[SIM_USERS_MAX];
 	unsigned at[SIM_USERS_MAX]; /* system of the last visit */
 	uint64_t last_order[SIM_USERS_MAX];
+	/* Until when the user's token for that system is good; 0: none. */
+	uint64_t token_until_us[SIM_USERS_MAX][SIM_SYSTEMS];
 	struct ask asks[REQUESTS_MAX];
 	unsigned ask_count;
 };
 
 static inline unsigned party_of(const struct sim_user *user)
 {
-	return SIM_SYSTEMS + user->index;
+	return PARTY_CLIENTS + user->index;
 }
 
 /* A copy more of it, by a SIP request of its own. */
 void ask_transmit(struct ask *ask);
+
+/* The user asks for something new there. NULL: too many asks. */
+struct ask *ask_begin(struct clients *clients, struct sim_user *user,
+		      unsigned system, enum mcinfo_verb verb, unsigned visitor);
+
+/* The user does something, if anything is to be done. */
+void clients_act_as(struct clients *clients, struct sim_user *user);
+
+/* token.c: what the client shows; it logs in if it never has. */
+const char *token_of(const struct ask *ask);
+void token_renew(struct clients *clients, const struct sim_user *user,
+		 unsigned system);
 
 /* The user's account, and who may come to the other systems. */
 void clients_provision(struct clients *clients, const struct sim_user *user);

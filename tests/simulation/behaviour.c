@@ -106,27 +106,17 @@ static unsigned draw_system(struct clients *clients,
 	return (user->home + 1 + system % (SIM_SYSTEMS - 1)) % SIM_SYSTEMS;
 }
 
-static void act_new(struct clients *clients, struct sim_user *user)
+struct ask *ask_begin(struct clients *clients, struct sim_user *user,
+		      unsigned system, enum mcinfo_verb verb, unsigned visitor)
 {
 	struct sim *sim = clients->sim;
-	unsigned system = draw_system(clients, user);
-	unsigned visitor = user->index;
+	struct ask *ask = ask_create(clients, user);
 	char label[8];
-	struct ask *ask;
 
-	if (!go_to(clients, user, system))
-		return;
-	ask = ask_create(clients, user);
 	if (!ask)
-		return;
-	if (random_chance(&sim->random, sim->plan.disputes))
-		visitor = 0;
+		return NULL;
 	ask->system = system;
-	ask->verb = random_chance(&sim->random, 600) ? MCINFO_AUTHORIZATION
-						     : MCINFO_DEAUTHORIZATION;
-	ask->profile_index = random_chance(&sim->random, 900)
-				 ? 0
-				 : (unsigned)random_below(&sim->random, 4);
+	ask->verb = verb;
 	snprintf(ask->partner_id, sizeof(ask->partner_id), "sip:visitor%u@%s",
 		 visitor + 1, sim->nodes[system].system);
 	snprintf(label, sizeof(label), "%c%u",
@@ -137,7 +127,76 @@ static void act_new(struct clients *clients, struct sim_user *user)
 		 mcinfo_verb_name(ask->verb), describe_party(system),
 		 ask->partner_id, ask->order ? ", with order" : "",
 		 ask->has_id ? "" : ", without a procedure ID");
+	return ask;
+}
+
+static void act_new(struct clients *clients, struct sim_user *user)
+{
+	struct sim *sim = clients->sim;
+	unsigned system = draw_system(clients, user);
+	unsigned visitor = user->index;
+	enum mcinfo_verb verb;
+	struct ask *ask;
+
+	if (!go_to(clients, user, system))
+		return;
+	if (random_chance(&sim->random, sim->plan.disputes))
+		visitor = 0;
+	verb = random_chance(&sim->random, 600) ? MCINFO_AUTHORIZATION
+						: MCINFO_DEAUTHORIZATION;
+	ask = ask_begin(clients, user, system, verb, visitor);
+	if (!ask)
+		return;
+	if (!random_chance(&sim->random, 900))
+		ask->profile_index = (unsigned)random_below(&sim->random, 4);
 	ask_transmit(ask);
+}
+
+static bool is_free(const struct mapping *mapping, const struct sim_user *user)
+{
+	return !mapping || mapping->status == MAPPING_ENDED ||
+	       !strcmp(mapping->primary_id, user->primary_id);
+}
+
+/* Of those that the user may have: the one that it has, or a free one. */
+static int find_visitor(const struct clients *clients,
+			const struct sim_user *user, unsigned system)
+{
+	struct sim *sim = clients->sim;
+	const struct tables *tables =
+	    database_tables(sim->nodes[system].database);
+	const struct mapping *active =
+	    tables_find_active(tables, user->service, user->primary_id);
+	char id[MCID_SIZE];
+
+	for (unsigned i = 0; i < sim->plan.users; i++) {
+		snprintf(id, sizeof(id), "sip:visitor%u@%s", i + 1,
+			 sim->nodes[system].system);
+		if (active ? !strcmp(active->partner_id, id)
+			   : is_free(tables_find_mapping(tables, user->service,
+							 id),
+				     user))
+			return (int)i;
+	}
+	return -1;
+}
+
+bool clients_authorize_anew(struct clients *clients, unsigned i,
+			    unsigned system)
+{
+	struct sim_user *user = &clients->users[i];
+	int visitor = find_visitor(clients, user, system);
+	struct ask *ask = NULL;
+
+	node_enter(clients->sim, party_of(user));
+	if (visitor >= 0 && go_to(clients, user, system))
+		ask = ask_begin(clients, user, system, MCINFO_AUTHORIZATION,
+				(unsigned)visitor);
+	if (!ask)
+		return false;
+	ask->has_id = true; /* without one it could not be asked again */
+	ask_transmit(ask);
+	return true;
 }
 
 /* The same procedure ID once more, by a request of its own. */
@@ -167,15 +226,20 @@ static void act_repeat(struct clients *clients, struct sim_user *user)
 	}
 }
 
-void clients_act(struct clients *clients)
+void clients_act_as(struct clients *clients, struct sim_user *user)
 {
-	struct sim *sim = clients->sim;
-	struct sim_user *user =
-	    &clients->users[random_below(&sim->random, sim->plan.users)];
-
-	node_enter(sim, party_of(user));
-	if (clients->ask_count && random_chance(&sim->random, 250))
+	node_enter(clients->sim, party_of(user));
+	if (clients->ask_count && random_chance(&clients->sim->random, 250))
 		act_repeat(clients, user);
 	else
 		act_new(clients, user);
+}
+
+void clients_act(struct clients *clients)
+{
+	struct sim *sim = clients->sim;
+
+	clients_act_as(
+	    clients,
+	    &clients->users[random_below(&sim->random, sim->plan.users)]);
 }

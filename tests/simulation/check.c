@@ -7,6 +7,8 @@
 #include "agreement.h"
 #include "check_change.h"
 #include "describe.h"
+#include "mcinfo/mcid.h"
+#include "message_name.h"
 #include "simulation.h"
 
 struct check {
@@ -46,7 +48,61 @@ static const struct tables *tables_of(const struct check *check,
 	return database_tables(check->sim->nodes[system].database);
 }
 
+/* -------------------------------------------------------- what a lie breaks */
+
+void check_lied(struct check *check, const struct message_name *name)
+{
+	const struct sim_user *user = clients_find_user(
+	    check->sim->clients, name->service, name->primary_id);
+	int system = node_find(check->sim, mcid_domain(name->partner_id));
+	uint64_t now_us = check->sim->now_us + 1;
+
+	if (!user || system < 0)
+		return;
+	sim_tell(check->sim, "       a gateway lies about %s",
+		 describe_procedure(&name->procedure_id));
+	check->history.lies[system][user->index] =
+	    (struct check_lie){ .told_us = now_us };
+	check->history.lied_us[user->index] = now_us;
+}
+
+bool check_is_doubtful(const struct check *check, unsigned system,
+		       unsigned user)
+{
+	return check->history.lies[system][user].told_us != 0;
+}
+
+/* Both know a procedure that was begun after the lie. */
+static void mend(struct check *check, const struct sim_user *user,
+		 unsigned system)
+{
+	const struct tables *home = tables_of(check, user->home);
+	const struct tables_user *row =
+	    tables_find_user(home, user->service, user->primary_id);
+	const struct migration *migration =
+	    row ? tables_find_migration(home, row,
+					check->sim->nodes[system].system)
+		: NULL;
+	struct check_lie *lie = &check->history.lies[system][user->index];
+
+	if (!lie->mended_from || !migration)
+		return;
+	if (migration->sequence >= lie->mended_from ||
+	    migration->deauthorized_sequence >= lie->mended_from)
+		*lie = (struct check_lie){ 0 };
+}
+
 /* ------------------------------------------- each active row of a primary */
+
+static bool row_is_doubtful(const struct check *check, int system,
+			    const struct tables_migration *row)
+{
+	const struct sim_user *user = clients_find_user(
+	    check->sim->clients, row->user->service, row->user->primary_id);
+
+	return system >= 0 && user &&
+	       check_is_doubtful(check, (unsigned)system, user->index);
+}
 
 static void check_migration(const struct check *check, unsigned home,
 			    const struct tables_migration *row)
@@ -55,6 +111,8 @@ static void check_migration(const struct check *check, unsigned home,
 	int system = node_find(check->sim, migration->partner_system);
 	const char *wrong;
 
+	if (row_is_doubtful(check, system, row))
+		return;
 	if (system < 0 || (unsigned)system == home)
 		wrong = "no other system";
 	else
@@ -96,7 +154,7 @@ static void check_agreement(const struct check *check,
 					      tables_of(check, system), &key,
 					      check->sim->nodes[system].system);
 
-	if (wrong)
+	if (wrong && !check_is_doubtful(check, system, user->index))
 		sim_violation(check->sim, "at rest, %s at %s: %s",
 			      user->primary_id, describe_party(system), wrong);
 }
@@ -131,6 +189,7 @@ static void check_current(const struct check *check,
 			  const struct sim_user *user)
 {
 	const struct agreement_user key = key_of(user);
+	uint64_t lied_us = check->history.lied_us[user->index];
 	const struct check_told *last = NULL;
 	const struct mapping *mapping;
 	unsigned at = 0;
@@ -145,7 +204,8 @@ static void check_current(const struct check *check,
 			at = system;
 		}
 	}
-	if (!last)
+	/* An authorization that a lie has confirmed may count as newer. */
+	if (!last || (lied_us && last->begun_us < lied_us + SKEW_MAX_US))
 		return;
 	mapping = tables_find_active(tables_of(check, at), user->service,
 				     user->primary_id);
@@ -164,6 +224,10 @@ void check_instant(struct check *check)
 {
 	struct sim *sim = check->sim;
 
+	for (unsigned i = 0; i < sim->plan.users && sim->plan.lies; i++) {
+		for (unsigned system = 0; system < SIM_SYSTEMS; system++)
+			mend(check, clients_user(sim->clients, i), system);
+	}
 	for (unsigned home = 0; home < SIM_SYSTEMS; home++) {
 		const struct tables *tables = tables_of(check, home);
 

@@ -18,6 +18,16 @@ void check_reset(struct check *check);
 /* Before `record` is written to the tables of `system`: what may change. */
 void check_write(struct check *check, unsigned system,
 		 const struct user_record *record);
+struct message_name;
+/*
+ * A gateway lies to the sender of this message (rogue.c): of this user and
+ * partner system nothing is agreed on until a procedure begun later has
+ * succeeded, and is known at both.
+ */
+void check_lied(struct check *check, const struct message_name *name);
+bool check_is_doubtful(const struct check *check, unsigned system,
+		       unsigned user);
+
 /* After a commit: redirection and, for quiet users, agreement. */
 void check_instant(struct check *check);
 

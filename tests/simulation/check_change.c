@@ -22,14 +22,19 @@ static void remember(struct sim *sim, struct check_history *history,
 		.verb = procedure->verb,
 		.procedure_id = procedure->id,
 		.sequence = procedure->sequence,
+		.begun_us = procedure->created_us - NODE_START_UTC_US,
 	};
 	struct check_told *best;
+	struct check_lie *lie;
 
 	if (!user) {
 		sim_violation(sim, "unknown user %s", record->primary_id);
 		return;
 	}
 	told.key = procedure->order ? procedure->order : user->visits;
+	lie = &history->lies[system][user->index];
+	if (lie->told_us && told.begun_us > lie->told_us + SKEW_MAX_US)
+		lie->mended_from = told.sequence;
 	best = &history->told[system][user->index];
 	if (is_newer(&told, best))
 		*best = told;
@@ -65,6 +70,11 @@ static void check_procedure(struct sim *sim, struct check_history *history,
 		 procedure_role_name(record->role), describe_state(procedure));
 	if (record->role != ROLE_PARTNER)
 		return;
+	if (procedure->is_new && sim->plan.token_life_us &&
+	    !clients_were_allowed(sim->clients, &procedure->id))
+		sim_violation(sim, "%s stores %s without a good token",
+			      describe_party(system),
+			      describe_procedure(&procedure->id));
 	if (old && old->outcome &&
 	    (old->outcome != procedure->outcome ||
 	     old->cause != procedure->cause))

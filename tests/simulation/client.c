@@ -32,6 +32,56 @@ static bool may_retry(const struct ask *ask)
 	       (!ask->user->stamps_order || age_us < RETRY_FOR_US);
 }
 
+static void retry_later(struct ask *ask)
+{
+	struct sim *sim = ask->clients->sim;
+
+	if (ask->acknowledged || ask->retry_planned || !may_retry(ask))
+		return;
+	ask->retry_planned = true;
+	sim_after(sim, random_between(&sim->random, 100, RETRY_US), retry, ask,
+		  0);
+}
+
+/* With a new token: the same again, or something new instead. */
+static void logged_in(void *arg, uint64_t number)
+{
+	struct ask *ask = arg;
+	struct clients *clients = ask->clients;
+	struct sim *sim = clients->sim;
+
+	(void)number;
+	ask->retry_planned = false;
+	token_renew(clients, ask->user, ask->system);
+	if (ask->acknowledged || ask->answers || ask->refused)
+		return;
+	if (may_retry(ask) &&
+	    (sim->healed || random_chance(&sim->random, 800))) {
+		ask_transmit(ask);
+		return;
+	}
+	ask->refused = true;
+	if (!sim->healed)
+		clients_act_as(clients, ask->user);
+}
+
+static void log_in(struct ask *ask)
+{
+	struct sim *sim = ask->clients->sim;
+
+	if (ask->retry_planned)
+		return;
+	ask->retry_planned = true;
+	sim_after(sim, random_between(&sim->random, 10000, 2000000), logged_in,
+		  ask, 0);
+}
+
+static bool is_token_refused(const struct sip_answer *answer)
+{
+	return answer->status == 403 && answer->warning &&
+	       !strncmp(answer->warning, "101 ", 4);
+}
+
 static void acknowledged(void *arg, handle_t handle,
 			 const struct sip_answer *answer)
 {
@@ -41,15 +91,13 @@ static void acknowledged(void *arg, handle_t handle,
 	ask->in_flight--;
 	if (answer->status == 200)
 		ask->acknowledged = true;
+	else if (is_token_refused(answer))
+		log_in(ask);
 	else if (answer->status >= 400 && answer->status < 500 &&
 		 answer->status != 408)
 		ask->refused = true;
-	else if (!ask->acknowledged && !ask->retry_planned && may_retry(ask)) {
-		ask->retry_planned = true;
-		sim_after(clients->sim,
-			  random_between(&clients->sim->random, 100, RETRY_US),
-			  retry, ask, 0);
-	}
+	else
+		retry_later(ask);
 }
 
 static void fill(const struct ask *ask, struct mcinfo *info)
@@ -62,6 +110,7 @@ static void fill(const struct ask *ask, struct mcinfo *info)
 		.procedure_id = ask->id,
 		.order = ask->order,
 		.profile_index = ask->profile_index,
+		.access_token = (char *)token_of(ask),
 	};
 	memcpy(info->partner_id, ask->partner_id, MCID_SIZE);
 	memcpy(info->primary_id, ask->user->primary_id, MCID_SIZE);
@@ -73,7 +122,7 @@ void ask_transmit(struct ask *ask)
 	struct sim *sim = clients->sim;
 	struct mcinfo info;
 	struct sip_outbound message = {
-		.next_hop = net_uri(sim->net, ask->system),
+		.next_hop = net_uri(sim->net, ask->system, SIP_INSIDE),
 		.request_uri = "sip:partner.example",
 		.from = ask->partner_id,
 		.to = "sip:partner.example",
@@ -225,6 +274,8 @@ void clients_reset(struct clients *clients)
 		user->index = i;
 		user_init(clients, user);
 		clients->last_order[i] = 0;
+		memset(clients->token_until_us[i], 0,
+		       sizeof(clients->token_until_us[i]));
 		clients_provision(clients, user);
 		net_up(sim->net, party_of(user));
 		sip_set_message_handler(net_sip(sim->net, party_of(user)),

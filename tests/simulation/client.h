@@ -9,8 +9,8 @@
 #define MCMIG_SIMULATION_CLIENT_H
 
 #include "mcinfo/mcinfo.h"
-
-#define SIM_USERS_MAX 4
+#include "module/authorizer.h"
+#include "party.h"
 
 struct sim;
 struct clients;
@@ -24,6 +24,15 @@ struct sim_user {
 	bool stamps_order;
 	uint64_t visits; /* systems gone to, counting returns */
 };
+
+/* The identity management's word on a token of ours (module/authorizer.h). */
+enum authorizer_result
+clients_check_token(struct clients *clients,
+		    const struct authorizer_request *request,
+		    uint64_t node_now_us, const char **reasonp);
+/* Whether that procedure may have been stored: a good token came with it. */
+bool clients_were_allowed(const struct clients *clients,
+			  const struct uuid *procedure_id);
 
 struct clients *clients_create(struct sim *sim);
 void clients_destroy(struct clients *clients);
@@ -39,6 +48,12 @@ const struct sim_user *clients_find_user(const struct clients *clients,
 void clients_act(struct clients *clients);
 /* Somebody's permission, admission or account comes or goes. */
 void clients_change_provisioning(struct clients *clients);
+
+/* Everybody may do everything again. */
+void clients_restore_provisioning(struct clients *clients);
+/* The user asks to be authorized there. false: no partner ID is free for it. */
+bool clients_authorize_anew(struct clients *clients, unsigned user,
+			    unsigned system);
 
 /* Whether no client will send a request again by itself. */
 bool clients_are_quiet(const struct clients *clients);

@@ -310,8 +310,9 @@ static void directory_loaded(void *arg, uint64_t epoch)
 	if (epoch != database->epoch || !database->store)
 		return;
 	node_enter(database->sim, database->system);
-	store_directory_loaded(database->store,
-			       node_make_directory(database->sim), 0);
+	store_directory_loaded(
+	    database->store,
+	    node_make_directory(database->sim, database->system), 0);
 }
 
 static int database_load_directory(struct store_backend *backend)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "party.h"
+
 #define LABELS_MAX 64
 
 static struct {
@@ -15,10 +17,12 @@ static unsigned label_count;
 
 const char *describe_party(unsigned party)
 {
-	static const char *const names[] = { "A",   "B",   "C",	  "ue1",
-					     "ue2", "ue3", "ue4", "ue5" };
+	static const char *const names[PARTIES] = { "A",   "B",	  "C",	 "Ag1",
+						    "Ag2", "Bg1", "Bg2", "Cg1",
+						    "Cg2", "ue1", "ue2", "ue3",
+						    "ue4", "eve" };
 
-	return party < sizeof(names) / sizeof(*names) ? names[party] : "?";
+	return party < PARTIES ? names[party] : "?";
 }
 
 void describe_reset(void)

@@ -6,7 +6,7 @@
 #include "base/uuid.h"
 #include "procedure/record.h"
 
-/* "A", "B", "C", then "ue1", ... Static. */
+/* "A", "Ag1" (its first gateway), "ue1", ... Static. */
 const char *describe_party(unsigned party);
 
 void describe_reset(void);

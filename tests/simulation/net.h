@@ -10,8 +10,6 @@
 
 #include "sip/sip.h"
 
-#define NET_PARTIES_MAX 16
-
 struct net;
 struct sim;
 
@@ -22,8 +20,8 @@ void net_reset(struct net *net);
 
 /* Party i's stack; the party has to be up to send or to be reached. */
 struct sip *net_sip(struct net *net, unsigned party);
-/* sip:IP:PORT;transport=udp|tcp */
-const char *net_uri(const struct net *net, unsigned party);
+/* sip:IP:PORT;transport=udp|tcp; only gateways have two. */
+const char *net_uri(const struct net *net, unsigned party, enum sip_side side);
 void net_up(struct net *net, unsigned party);
 void net_down(struct net *net, unsigned party);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "node.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +9,11 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "describe.h"
+#include "migration/migration.h"
 #include "simulation.h"
 
-#define START_UTC_US 1700000000000000u
 #define MONOTONIC_START_MS 1000u
 #define FLUSH_PAUSE_MAX_US 50000u
-
-extern const struct module mcmig_module;
 
 /* ------------------------------------------------------------------ clocks */
 
@@ -28,7 +27,7 @@ static uint64_t monotonic_ms(void)
 
 static uint64_t utc_us(void)
 {
-	return START_UTC_US + running->now_us + (uint64_t)skew_us;
+	return NODE_START_UTC_US + running->now_us + (uint64_t)skew_us;
 }
 
 void node_use_clock(struct sim *sim)
@@ -92,14 +91,31 @@ void node_init(struct node *node, struct sim *sim, unsigned index)
 	*node = (struct node){ .sim = sim, .index = index };
 	snprintf(node->system, sizeof(node->system), "%c.example", 'a' + index);
 	node->database = database_create(sim, index);
+	node->settings = malloc(sizeof(*node->settings));
+	if (!node->settings)
+		abort();
 }
 
 void node_fini(struct node *node)
 {
 	database_destroy(node->database);
+	free(node->settings);
 }
 
-static struct migration_settings make_settings(void)
+static enum authorizer_result
+check_token(struct authorizer *authorizer,
+	    const struct authorizer_request *request, const char **reasonp)
+{
+	struct node *node = (struct node *)((char *)authorizer -
+					    offsetof(struct node, authorizer));
+	struct sim *sim = node->sim;
+
+	return clients_check_token(sim->clients, request,
+				   sim->now_us + (uint64_t)node->skew_us,
+				   reasonp);
+}
+
+static struct migration_settings make_settings(const struct sim_plan *plan)
 {
 	static char required[] = "required";
 	static char lab[] = "lab";
@@ -115,7 +131,9 @@ static struct migration_settings make_settings(void)
 		.deliveries_max = 1000,
 		.notify_primary = true,
 		.pinning = required,
-		.tokens = lab,
+		.tokens = plan->token_life_us ? required : lab,
+		.peer_rate = plan->peer_rate,
+		.user_rate = plan->user_rate,
 	};
 }
 
@@ -133,7 +151,8 @@ void node_start(struct node *node)
 	sim_tell(sim, "%s     starts", describe_party(node->index));
 	node->skew_us = (int64_t)random_below(&sim->random, 1000001) - 500000;
 	node->flush_due_us = 0;
-	node->settings = make_settings();
+	node->authorizer.check = check_token;
+	*node->settings = make_settings(&sim->plan);
 	if (timers_create(&node->timers) || stats_create(&node->stats))
 		abort();
 	node->core = (struct core){
@@ -141,9 +160,10 @@ void node_start(struct node *node)
 		.stats = node->stats,
 		.system = node->system,
 		.node = node->system,
+		.authorizer = &node->authorizer,
 		.backend = database_backend(node->database),
 	};
-	if (mcmig_module.init(&node->core, &node->settings, &node->migration))
+	if (mcmig_module.init(&node->core, node->settings, &node->migration))
 		abort();
 	if (store_create(&node->store, NULL, node->timers, node->stats,
 			 node->core.backend, &config))
@@ -207,20 +227,46 @@ int node_find(const struct sim *sim, const char *system)
 	return -1;
 }
 
-struct directory *node_make_directory(struct sim *sim)
+/* What stands at that system's border towards us, else its server. */
+static int add_servers(struct directory *directory, const struct sim *sim,
+		       unsigned own, unsigned other)
+{
+	const char *name = sim->nodes[other].system;
+	int err = 0;
+
+	if (!sim->plan.via[other][own])
+		return directory_add_server(
+		    directory, name, net_uri(sim->net, other, SIP_INSIDE), 1,
+		    1);
+	for (unsigned i = 0; !err && i < sim->plan.gateways[other]; i++)
+		err = directory_add_server(
+		    directory, name,
+		    net_uri(sim->net, party_of_gateway(other, i), SIP_OUTSIDE),
+		    i + 1, 1);
+	return err;
+}
+
+struct directory *node_make_directory(struct sim *sim, unsigned own)
 {
 	struct directory *directory;
+	int err = directory_create(&directory);
 
-	if (directory_create(&directory))
-		abort();
-	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+	for (unsigned i = 0; !err && i < SIM_SYSTEMS; i++) {
 		const char *name = sim->nodes[i].system;
+		bool by_gateway = sim->plan.via[own][i];
 
-		if (directory_add_system(directory, name, true, false) ||
-		    directory_add_domain(directory, name, name) ||
-		    directory_add_server(directory, name, net_uri(sim->net, i),
-					 1, 1))
-			abort();
+		err = directory_add_system(directory, name, true, by_gateway);
+		if (!err)
+			err = directory_add_domain(directory, name, name);
+		if (!err && !by_gateway)
+			err = add_servers(directory, sim, own, i);
 	}
+	for (unsigned i = 0; !err && i < sim->plan.gateways[own]; i++)
+		err = directory_add_gateway(
+		    directory,
+		    net_uri(sim->net, party_of_gateway(own, i), SIP_INSIDE),
+		    i + 1, 1);
+	if (err)
+		abort();
 	return directory;
 }

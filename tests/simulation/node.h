@@ -7,8 +7,13 @@
 #define MCMIG_SIMULATION_NODE_H
 
 #include "database.h"
-#include "migration/migration.h"
+#include "module/authorizer.h"
+#include "module/core.h"
 #include "net.h"
+#include "party.h"
+#include "store/store.h"
+
+#define NODE_START_UTC_US UINT64_C(1700000000000000)
 
 struct node {
 	struct sim *sim;
@@ -20,8 +25,9 @@ struct node {
 	struct timers *timers;
 	struct stats *stats;
 	struct store *store;
+	struct authorizer authorizer;
 	struct core core;
-	struct migration_settings settings;
+	struct migration_settings *settings;
 	void *migration;
 	uint64_t flush_due_us;	 /* 0: no flush is planned */
 	uint64_t flush_number;	 /* of the planned one */
@@ -45,11 +51,12 @@ uint64_t node_next_us(const struct node *node);
 void node_run_timers(struct node *node);
 
 /* Before anything of party `party` is called: its UTC clock, and a flush of its
- * store soon after. Clients have no store. */
+ * store soon after. Only servers have one. */
 void node_enter(struct sim *sim, unsigned party);
 
 /* -1: no such system. */
 int node_find(const struct sim *sim, const char *system);
-struct directory *node_make_directory(struct sim *sim);
+/* As that system sees the others. */
+struct directory *node_make_directory(struct sim *sim, unsigned own);
 
 #endif

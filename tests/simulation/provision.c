@@ -31,7 +31,9 @@ static void admit(struct clients *clients, unsigned system,
 		    &tables->admissions[tables->admission_count++];
 
 		row->withdrawn = false;
-		memcpy(row->primary_id, user->primary_id, MCID_SIZE);
+		/* Where tokens pin the pair, a system is admitted whole. */
+		snprintf(row->primary_id, sizeof(row->primary_id), "%s",
+			 sim->plan.tokens_pin ? "" : user->primary_id);
 		snprintf(row->partner_id, sizeof(row->partner_id),
 			 "sip:visitor%u@%s", visitor + 1,
 			 sim->nodes[system].system);
@@ -46,6 +48,24 @@ void clients_provision(struct clients *clients, const struct sim_user *user)
 	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
 		if (system != user->home)
 			admit(clients, system, user);
+	}
+}
+
+void clients_restore_provisioning(struct clients *clients)
+{
+	struct sim *sim = clients->sim;
+
+	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
+		struct database *database = sim->nodes[system].database;
+		struct tables *tables = database_tables(database);
+
+		for (size_t i = 0; i < tables->admission_count; i++)
+			tables->admissions[i].withdrawn = false;
+		for (size_t i = 0; i < tables->home_user_count; i++) {
+			tables->home_users[i].enabled = true;
+			tables->home_users[i].permitted_count = 2;
+		}
+		database_provisioning_changed(database);
 	}
 }
 

@@ -20,7 +20,8 @@ static const struct {
 	{ "delay", FAULT_DELAY },     { "crash", FAULT_CRASH },
 	{ "outage", FAULT_OUTAGE },   { "commit", FAULT_COMMIT },
 	{ "between", FAULT_BETWEEN }, { "provision", FAULT_PROVISION },
-	{ "cut", FAULT_CUT },
+	{ "cut", FAULT_CUT },	      { "rogue", FAULT_ROGUE },
+	{ "token", FAULT_TOKEN },     { "intrude", FAULT_INTRUDE },
 };
 #define FAULTS (sizeof(faults) / sizeof(*faults))
 
@@ -30,11 +31,11 @@ static int usage(FILE *out)
 	      "                [--actions N] [--without FAULT,...] [--ladder]\n"
 	      "                [--shrink]\n"
 	      "  --first    the first seed (1)\n"
-	      "  --runs     how many seeds (3000)\n"
+	      "  --runs     how many seeds (2000)\n"
 	      "  --seed     only this one\n"
 	      "  --actions  of the users, instead of what the seed draws\n"
 	      "  --without  loss, double, delay, crash, outage, commit,\n"
-	      "             between, provision, cut\n"
+	      "             between, provision, cut, rogue, token, intrude\n"
 	      "  --with-late-commits  commits that outlive their connection\n"
 	      "  --ladder   prints who says what to whom and what is stored\n"
 	      "  --shrink   looks for the smallest run of a violating seed\n",
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct sim_options options = { .seed = 1, .faults = FAULT_ALL };
-	unsigned long long runs = 3000, run, violations = 0;
+	unsigned long long runs = 2000, run, violations = 0;
 	bool smaller = false;
 	double begun_s = seconds(), took_s;
 	struct sim *sim;
@@ -181,10 +182,11 @@ int main(int argc, char **argv)
 		}
 	}
 	took_s = seconds() - begun_s;
-	printf("%llu seeds, %llu steps, %.1f s, %.0f seeds/s, "
-	       "%llu violations\n",
+	printf("%llu seeds, %llu steps, %.1f s, %.0f seeds/s, longest way to "
+	       "rest %.0f s, %llu violations\n",
 	       run, (unsigned long long)sim->steps, took_s,
-	       (double)run / took_s, violations);
+	       (double)run / took_s, (double)sim->longest_rest_us / 1e6,
+	       violations);
 	sim_destroy(sim);
 	return violations != 0;
 }

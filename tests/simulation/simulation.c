@@ -8,11 +8,13 @@
 
 #include "check.h"
 #include "describe.h"
+#include "intruder.h"
 #include "net.h"
 
 #define SECOND_US 1000000u
 /* Nobody tries longer to reach a client. */
 #define RESPONSE_EXPIRY_US (300u * (uint64_t)SECOND_US)
+#define GATEWAYS (SIM_SYSTEMS * SIM_GATEWAYS)
 #define REST_MAX_US (1200u * (uint64_t)SECOND_US)
 
 struct sim *sim_create(void)
@@ -27,6 +29,8 @@ struct sim *sim_create(void)
 	sim->check = check_create(sim);
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
 		node_init(&sim->nodes[i], sim, i);
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		sim->gateways[i] = gateway_node_create(sim, PARTY_GATEWAYS + i);
 	return sim;
 }
 
@@ -36,6 +40,8 @@ void sim_destroy(struct sim *sim)
 		return;
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
 		node_fini(&sim->nodes[i]);
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		gateway_node_destroy(sim->gateways[i]);
 	check_destroy(sim->check);
 	clients_destroy(sim->clients);
 	net_destroy(sim->net);
@@ -84,6 +90,41 @@ static unsigned draw_fault(struct sim *sim, unsigned kind, unsigned max)
 	return on && (sim->options.faults & kind) ? drawn : 0;
 }
 
+/* A third of the runs has none; else each system has its own. */
+static void draw_gateways(struct sim *sim)
+{
+	struct sim_random *random = &sim->random;
+	struct sim_plan *plan = &sim->plan;
+	unsigned most = random_chance(random, 333)
+			    ? 0
+			    : 500 + 500 * random_chance(random, 500);
+
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		if (!random_chance(random, most))
+			continue;
+		plan->gateways[i] =
+		    (unsigned)random_between(random, 1, SIM_GATEWAYS);
+		for (unsigned j = 0; j < SIM_SYSTEMS; j++)
+			plan->via[i][j] = i != j && random_chance(random, 800);
+	}
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		plan->rogue[i] = draw_fault(sim, FAULT_ROGUE, 400);
+	plan->lies = draw_fault(sim, FAULT_ROGUE, 1) != 0;
+}
+
+static void draw_tokens(struct sim *sim)
+{
+	static const uint64_t lives_s[] = { 2, 20, 120, 3600 };
+	struct sim_plan *plan = &sim->plan;
+	uint64_t life_s = lives_s[random_below(&sim->random, 4)];
+
+	plan->token_life_us =
+	    draw_fault(sim, FAULT_TOKEN, 1) * life_s * SECOND_US;
+	plan->token_later = draw_fault(sim, FAULT_TOKEN, 300);
+	plan->tokens_pin =
+	    random_chance(&sim->random, 500) && plan->token_life_us;
+}
+
 static void draw_plan(struct sim *sim)
 {
 	static const uint64_t delays_us[] = { 100000, 1000000, 8000000 };
@@ -109,6 +150,15 @@ static void draw_plan(struct sim *sim)
 	plan->commit_slow = draw_fault(sim, FAULT_COMMIT, 60);
 	plan->between = draw_fault(sim, FAULT_BETWEEN, 300);
 	plan->provision = draw_fault(sim, FAULT_PROVISION, 6);
+	plan->denials = draw_fault(sim, FAULT_PROVISION, 300);
+	plan->intrusions = draw_fault(sim, FAULT_INTRUDE, 20);
+	plan->doubts = draw_fault(sim, FAULT_LOSS, 100);
+	plan->probes = random_chance(random, 500);
+	plan->refuses = random_chance(random, 500);
+	plan->peer_rate = random_chance(random, 800) ? 0 : 20;
+	plan->user_rate = random_chance(random, 800) ? 0 : 2;
+	draw_gateways(sim);
+	draw_tokens(sim);
 	plan->span_us = random_between(random, 1, 150) * SECOND_US;
 	if (random_chance(random, 100))
 		plan->span_us *= 6;
@@ -143,6 +193,12 @@ static void restart(void *arg, uint64_t i)
 		node_start(&sim->nodes[i]);
 }
 
+static void intrude(void *arg, uint64_t value)
+{
+	(void)value;
+	intruder_act(arg);
+}
+
 /* Mostly short, in long runs up to half of it. */
 static uint64_t draw_pause_us(struct sim *sim)
 {
@@ -161,6 +217,24 @@ static void crash(void *arg, uint64_t i)
 
 	node_crash(&sim->nodes[i]);
 	sim_after(sim, draw_pause_us(sim), restart, sim, i);
+}
+
+static void gateway_restart(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	gateway_node_start(sim->gateways[i]);
+}
+
+/* Of the system's gateways. */
+static void gateway_crash(void *arg, uint64_t system)
+{
+	struct sim *sim = arg;
+	uint64_t i = system * SIM_GATEWAYS +
+		     random_below(&sim->random, sim->plan.gateways[system]);
+
+	gateway_node_crash(sim->gateways[i]);
+	sim_after(sim, draw_pause_us(sim), gateway_restart, sim, i);
 }
 
 static void outage_ends(void *arg, uint64_t i)
@@ -190,6 +264,8 @@ static void heal(void *arg, uint64_t value)
 		database_return(sim->nodes[i].database);
 		restart(sim, i);
 	}
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		gateway_node_heal(sim->gateways[i]);
 }
 
 static void link_returns(void *arg, uint64_t i)
@@ -238,8 +314,13 @@ static void begin(struct sim *sim)
 	clients_reset(sim->clients);
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
 		node_start(&sim->nodes[i]);
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		gateway_node_start(sim->gateways[i]);
+	net_up(sim->net, PARTY_INTRUDER);
 	spread(sim, sim->plan.actions, act);
 	spread(sim, sim->plan.crashes, crash);
+	spread(sim, sim->plan.crashes, gateway_crash);
+	spread(sim, sim->plan.intrusions, intrude);
 	spread(sim, sim->plan.outages, outage);
 	spread(sim, sim->plan.cuts, cut);
 	spread(sim, sim->plan.provision, change_provisioning);
@@ -251,6 +332,7 @@ static void begin(struct sim *sim)
 static void step(struct sim *sim)
 {
 	uint64_t next_us = schedule_next_us(sim->schedule);
+	struct gateway_node *due_gateway = NULL;
 	struct node *due = NULL;
 
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
@@ -261,9 +343,19 @@ static void step(struct sim *sim)
 			due = &sim->nodes[i];
 		}
 	}
+	for (unsigned i = 0; i < GATEWAYS; i++) {
+		uint64_t gateway_us = gateway_node_next_us(sim->gateways[i]);
+
+		if (gateway_us < next_us) {
+			next_us = gateway_us;
+			due_gateway = sim->gateways[i];
+		}
+	}
 	if (next_us > sim->now_us)
 		sim->now_us = next_us;
-	if (due)
+	if (due_gateway)
+		gateway_node_run_timers(due_gateway);
+	else if (due)
 		node_run_timers(due);
 	else
 		schedule_run_next(sim->schedule);
@@ -288,9 +380,9 @@ static void run_until(struct sim *sim, uint64_t until_us)
 /* Quiet, and still so when the last copy has arrived. */
 static void run_to_rest(struct sim *sim)
 {
-	uint64_t give_up_us = sim->plan.span_us + REST_MAX_US;
+	uint64_t begun_us = sim->now_us;
+	uint64_t give_up_us = begun_us + REST_MAX_US;
 
-	run_until(sim, sim->plan.span_us + 1);
 	while (!*sim->violation && !is_quiet(sim)) {
 		if (sim->now_us > give_up_us) {
 			check_report_unrest(sim->check);
@@ -298,6 +390,8 @@ static void run_to_rest(struct sim *sim)
 		}
 		run_until(sim, sim->now_us + SECOND_US);
 	}
+	if (sim->now_us - begun_us > sim->longest_rest_us)
+		sim->longest_rest_us = sim->now_us - begun_us;
 	run_until(sim, sim->now_us + sim->plan.max_delay_us + 40 * SECOND_US);
 	if (!*sim->violation && !is_quiet(sim))
 		run_until(sim, sim->now_us + 20 * SECOND_US);
@@ -310,15 +404,44 @@ static void run_to_rest(struct sim *sim)
 	}
 }
 
+/* Where a gateway has lied, the user's next authorization puts it right. */
+static void mend(struct sim *sim, unsigned system, unsigned user)
+{
+	if (*sim->violation || !check_is_doubtful(sim->check, system, user) ||
+	    !clients_authorize_anew(sim->clients, user, system))
+		return;
+	run_until(sim, sim->now_us + SECOND_US);
+	run_to_rest(sim);
+	if (!*sim->violation && check_is_doubtful(sim->check, system, user))
+		sim_violation(sim,
+			      "what a gateway's lie has done to ue%u at %s "
+			      "outlives a new authorization",
+			      user + 1, describe_party(system));
+}
+
+static void mend_all(struct sim *sim)
+{
+	if (*sim->violation || !sim->plan.lies)
+		return;
+	clients_restore_provisioning(sim->clients);
+	for (unsigned system = 0; system < SIM_SYSTEMS; system++) {
+		for (unsigned user = 0; user < sim->plan.users; user++)
+			mend(sim, system, user);
+	}
+}
+
 bool sim_run(struct sim *sim, const struct sim_options *options)
 {
 	sim->options = *options;
 	begin(sim);
+	run_until(sim, sim->plan.span_us + 1);
 	run_to_rest(sim);
-	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
-		sim->options.ladder = false;
+	mend_all(sim);
+	sim->options.ladder = false;
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
 		node_crash(&sim->nodes[i]);
-	}
+	for (unsigned i = 0; i < GATEWAYS; i++)
+		gateway_node_crash(sim->gateways[i]);
 	node_use_clock(NULL);
 	return !*sim->violation;
 }

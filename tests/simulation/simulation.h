@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One run of the simulation: three MC systems a, b and c, each a server with
- * the real roles and the real store engine, and the users' clients, on a
- * virtual clock, network and database. All chance comes from the seed.
+ * the real roles and the real store engine, and up to two real gateways; and
+ * the users' clients, on a virtual clock, network and database. All chance
+ * comes from the seed.
  */
 #ifndef MCMIG_SIMULATION_H
 #define MCMIG_SIMULATION_H
 
 #include "client.h"
+#include "gateway_node.h"
 #include "node.h"
 #include "random.h"
 #include "schedule.h"
-
-#define SIM_SYSTEMS 3
 
 /* Kinds of faults, as bits: what shrinking takes away. */
 enum sim_fault {
@@ -26,12 +26,15 @@ enum sim_fault {
 	    1u << 6, /* somebody between answers in place of the peer */
 	FAULT_PROVISION = 1u << 7, /* permissions come and go */
 	FAULT_CUT = 1u << 8,	   /* two systems do not reach each other */
+	FAULT_ROGUE = 1u << 9,	   /* gateways that misbehave */
+	FAULT_TOKEN = 1u << 10,	   /* tokens that expire */
+	FAULT_INTRUDE = 1u << 11,  /* somebody says what he may not say */
 	/*
 	 * A commit happens after its connection was given up and the next one
 	 * is up. Backends must not let it come to that.
 	 */
-	FAULT_LATE_COMMIT = 1u << 9,
-	FAULT_ALL = (1u << 9) - 1, /* that may happen */
+	FAULT_LATE_COMMIT = 1u << 12,
+	FAULT_ALL = (1u << 12) - 1, /* that may happen */
 };
 
 struct sim_options {
@@ -58,8 +61,22 @@ struct sim_plan {
 	unsigned commit_unknown;
 	unsigned commit_slow;
 	unsigned between;
-	unsigned provision; /* changes, in all */
-	uint64_t span_us;   /* faults and actions happen within it */
+	unsigned provision;  /* changes, in all */
+	unsigned denials;    /* gateways whose policy denies much */
+	unsigned intrusions; /* in all */
+	unsigned doubts;     /* next hops taken for down */
+	bool probes;	     /* silent next hops are taken for down */
+	bool refuses;	     /* TCP to who is down fails at once */
+	uint32_t peer_rate, user_rate;
+	unsigned gateways[SIM_SYSTEMS];
+	/* Whether that system puts its gateways between itself and another. */
+	bool via[SIM_SYSTEMS][SIM_SYSTEMS];
+	unsigned rogue[SIM_SYSTEMS * SIM_GATEWAYS];
+	bool lies;		/* of rogues */
+	uint64_t token_life_us; /* 0: none are asked for */
+	unsigned token_later;	/* the authorizer cannot say yet */
+	bool tokens_pin;	/* the primary ID */
+	uint64_t span_us;	/* faults and actions happen within it */
 	uint64_t retention_us;
 };
 
@@ -70,12 +87,14 @@ struct sim {
 	struct sim_random random;
 	struct schedule *schedule;
 	struct node nodes[SIM_SYSTEMS];
+	struct gateway_node *gateways[SIM_SYSTEMS * SIM_GATEWAYS];
 	struct net *net;
 	struct clients *clients;
 	struct check *check;
 	bool healed; /* no more faults */
 	char violation[512];
 	uint64_t steps;
+	uint64_t longest_rest_us; /* of all runs: from healed to quiet */
 	bool is_cut[SIM_SYSTEMS]; /* the link opposite of system i */
 };
 

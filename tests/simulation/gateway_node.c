@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "gateway_node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/timer.h"
+#include "describe.h"
+#include "gateway/gateway.h"
+#include "net.h"
+#include "simulation.h"
+
+/* Its export has another name here, for two modules are linked. */
+extern const struct module gateway_module;
+
+#define HOPS_MAX SIM_GATEWAYS
+#define HOP_SIZE 80
+
+struct section {
+	char hops[HOPS_MAX][HOP_SIZE];
+	char *hop_list[HOPS_MAX];
+	char *domain_list[1];
+	struct gateway_system_settings settings;
+};
+
+struct gateway_node {
+	struct sim *sim;
+	unsigned party;
+	bool up;
+	bool denies;
+	struct timers *timers;
+	struct stats *stats;
+	struct core core;
+	void *module;
+
+	struct gateway_settings settings;
+	char *own_domain_list[1];
+	struct section sections[SIM_SYSTEMS];
+	struct gateway_server_settings server;
+	struct setting_section server_items[1];
+	struct setting_section system_items[SIM_SYSTEMS];
+};
+
+struct gateway_node *gateway_node_create(struct sim *sim, unsigned party)
+{
+	struct gateway_node *gateway = calloc(1, sizeof(*gateway));
+
+	if (!gateway)
+		abort();
+	gateway->sim = sim;
+	gateway->party = party;
+	return gateway;
+}
+
+void gateway_node_destroy(struct gateway_node *gateway)
+{
+	free(gateway);
+}
+
+/* ---------------------------------------------------------------- settings */
+
+static char empty[] = "";
+
+static void add_hop(struct section *section, const char *uri, unsigned priority)
+{
+	struct setting_list *hops = &section->settings.next_hops;
+
+	snprintf(section->hops[hops->count], HOP_SIZE, "%s %u 1", uri,
+		 priority);
+	section->hop_list[hops->count] = section->hops[hops->count];
+	hops->values = section->hop_list;
+	hops->count++;
+}
+
+/* Its gateways where it has put some between us and itself, else its server. */
+static void add_hops(const struct sim *sim, struct section *section,
+		     unsigned own, unsigned other)
+{
+	if (!sim->plan.via[other][own]) {
+		add_hop(section, net_uri(sim->net, other, SIP_INSIDE), 1);
+		return;
+	}
+	for (unsigned i = 0; i < sim->plan.gateways[other]; i++)
+		add_hop(section,
+			net_uri(sim->net, party_of_gateway(other, i),
+				SIP_OUTSIDE),
+			i + 1);
+}
+
+/* Some let only one kind of procedure pass, until the run heals. */
+static struct setting_list make_policy(struct gateway_node *gateway)
+{
+	static char all[] = "*", some[] = "mcptt:authorization";
+	static char *all_list[] = { all }, *some_list[] = { some };
+	struct sim *sim = gateway->sim;
+
+	if (sim->healed || !random_chance(&sim->random, sim->plan.denials))
+		return (struct setting_list){ all_list, 1 };
+	gateway->denies = true;
+	return (struct setting_list){ some_list, 1 };
+}
+
+static void make_system(struct gateway_node *gateway, unsigned other)
+{
+	struct sim *sim = gateway->sim;
+	struct section *section = &gateway->sections[other];
+	struct setting_sections *systems = &gateway->settings.systems;
+
+	section->domain_list[0] = sim->nodes[other].system;
+	section->settings = (struct gateway_system_settings){
+		.enabled = true,
+		.domains = { section->domain_list, 1 },
+		.identity = empty,
+		.requests_to = make_policy(gateway),
+		.requests_from = make_policy(gateway),
+	};
+	add_hops(sim, section, party_system(gateway->party), other);
+	gateway->system_items[systems->count++] = (struct setting_section){
+		.title = sim->nodes[other].system,
+		.values = &section->settings,
+	};
+}
+
+/* The one server of the system; it serves all users. */
+static void make_server(struct gateway_node *gateway, unsigned own)
+{
+	struct section *section = &gateway->sections[own];
+
+	section->settings.next_hops.count = 0;
+	add_hop(section, net_uri(gateway->sim->net, own, SIP_INSIDE), 1);
+	gateway->server = (struct gateway_server_settings){
+		.next_hops = section->settings.next_hops,
+		.identity = empty,
+		.users_file = empty,
+	};
+	gateway->server_items[0] = (struct setting_section){
+		.title = "server",
+		.values = &gateway->server,
+	};
+}
+
+static void make_settings(struct gateway_node *gateway)
+{
+	struct sim *sim = gateway->sim;
+	unsigned own = party_system(gateway->party);
+
+	gateway->denies = false;
+	gateway->own_domain_list[0] = sim->nodes[own].system;
+	gateway->settings = (struct gateway_settings){
+		.identity = empty,
+		.domains = { gateway->own_domain_list, 1 },
+		.attempt_deadline_ms = 2000,
+		.attempts_max = 3,
+		.entry_deadline_ms = GATEWAY_ENTRY_US / 1000,
+		.exit_deadline_ms = GATEWAY_EXIT_US / 1000,
+		.peer_rate = sim->plan.peer_rate,
+		.user_rate = sim->plan.user_rate,
+		.relays_max = 1000,
+		.servers = { gateway->server_items, 1 },
+		.systems = { gateway->system_items, 0 },
+	};
+	make_server(gateway, own);
+	for (unsigned other = 0; other < SIM_SYSTEMS; other++) {
+		if (sim->plan.via[own][other])
+			make_system(gateway, other);
+	}
+}
+
+/* -------------------------------------------------------------------- life */
+
+static bool is_planned(const struct gateway_node *gateway)
+{
+	unsigned system = party_system(gateway->party);
+	unsigned number = gateway->party - party_of_gateway(system, 0);
+
+	return number < gateway->sim->plan.gateways[system];
+}
+
+void gateway_node_start(struct gateway_node *gateway)
+{
+	struct sim *sim = gateway->sim;
+
+	if (gateway->up || !is_planned(gateway))
+		return;
+	sim_tell(sim, "%s   starts", describe_party(gateway->party));
+	make_settings(gateway);
+	if (timers_create(&gateway->timers) || stats_create(&gateway->stats))
+		abort();
+	gateway->core = (struct core){
+		.timers = gateway->timers,
+		.stats = gateway->stats,
+		.system = sim->nodes[party_system(gateway->party)].system,
+		.node = describe_party(gateway->party),
+		.has_outside = true,
+	};
+	if (gateway_module.init(&gateway->core, &gateway->settings,
+				&gateway->module))
+		abort();
+	gateway->core.sip = net_sip(sim->net, gateway->party);
+	net_up(sim->net, gateway->party);
+	gateway->up = true;
+	node_enter(sim, gateway->party);
+	if (gateway_module.start(gateway->module))
+		abort();
+}
+
+void gateway_node_crash(struct gateway_node *gateway)
+{
+	if (!gateway->up)
+		return;
+	sim_tell(gateway->sim, "%s   crashes", describe_party(gateway->party));
+	gateway->up = false;
+	net_down(gateway->sim->net, gateway->party);
+	gateway->core.sip = NULL;
+	gateway_module.stop(gateway->module);
+	stats_destroy(gateway->stats);
+	timers_destroy(gateway->timers);
+}
+
+void gateway_node_heal(struct gateway_node *gateway)
+{
+	if (gateway->up && gateway->denies)
+		gateway_node_crash(gateway);
+	gateway_node_start(gateway);
+}
+
+uint64_t gateway_node_next_us(const struct gateway_node *gateway)
+{
+	int wait_ms;
+
+	if (!gateway->up)
+		return UINT64_MAX;
+	wait_ms = timers_next_ms(gateway->timers);
+	if (wait_ms < 0)
+		return UINT64_MAX;
+	return (gateway->sim->now_us / 1000 + (uint64_t)wait_ms) * 1000;
+}
+
+void gateway_node_run_timers(struct gateway_node *gateway)
+{
+	node_enter(gateway->sim, gateway->party);
+	timers_run(gateway->timers);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The network's requests, for those who watch them or meddle with them. */
+#ifndef MCMIG_SIMULATION_NET_PRIVATE_H
+#define MCMIG_SIMULATION_NET_PRIVATE_H
+
+#include "mcinfo/mcinfo.h"
+#include "net.h"
+#include "party.h"
+#include "rogue.h"
+
+struct address {
+	char host[SIP_HOST_SIZE];
+	char uri[SIP_URI_SIZE];
+};
+
+struct party {
+	struct sip sip; /* first */
+	struct net *net;
+	unsigned index;
+	struct address addresses[2]; /* by side */
+	bool up;
+	unsigned incarnation;
+	sip_message_h *handler;
+	void *arg;
+	sip_source_h *source_handler;
+	void *source_arg;
+	/* Since when requests to that party got no answer; 0: they do. */
+	uint64_t silent_since_us[PARTIES];
+};
+
+/* What of a document names a message; of no document: all 0. */
+struct message_name {
+	bool is_known;
+	enum mc_service service;
+	enum mcinfo_verb verb;
+	bool is_response;
+	enum mcinfo_result result;
+	struct uuid procedure_id;
+	uint64_t sequence;
+	char partner_id[MCID_SIZE]; /* canonical */
+	char primary_id[MCID_SIZE];
+};
+
+/* A request with its client transaction and its server transaction. */
+struct request {
+	struct net *net;
+	uint32_t index;
+	struct party *from;
+	enum sip_side from_side;
+	struct party *to;
+	enum sip_side to_side;
+	const char *source_host; /* it seems to come from there */
+	char *request_uri;
+	char *from_uri;
+	char *content_type;
+	char *body;
+	size_t body_bytes;
+	unsigned max_forwards;
+	char *asserted[SIP_IDENTITIES_MAX];
+	size_t asserted_count;
+	struct message_name name; /* between servers and gateways */
+
+	unsigned from_incarnation;
+	sip_answer_h *answered;
+	void *arg;
+	handle_t handle;
+	bool ended; /* the sender has had its answer */
+	int heard;  /* which one */
+	bool voided;
+	unsigned sent; /* times */
+
+	unsigned to_incarnation; /* that has taken it; 0: none */
+	uint64_t taken_us;
+	uint64_t expires_us;	/* of the server transaction */
+	struct sip_reply reply; /* status 0: pending */
+	char warning[128];
+	enum rogue_mode rogue; /* of who has taken it */
+};
+
+struct net {
+	struct sim *sim;
+	struct party parties[PARTIES];
+	struct request **requests;
+	size_t count;
+	size_t capacity;
+};
+
+/*
+ * The intruder says what `like` says as if it came from `address`; `arg` of the
+ * answer is the network, `handle` the forged request's index + 1.
+ */
+void net_forge(struct net *net, const struct request *like,
+	       const struct address *address, struct party *to,
+	       enum sip_side to_side, sip_answer_h *answered);
+
+#endif
