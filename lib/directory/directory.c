@@ -379,3 +379,15 @@ const char *directory_peer_name(const struct directory *directory,
 	}
 	return NULL;
 }
+
+bool directory_may_assert(const struct directory *directory,
+			  const struct directory_system *system,
+			  const char *const *uris, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strncasecmp(uris[i], "tel:", 4) &&
+		    directory_owner_of(directory, uris[i]) != system)
+			return false;
+	}
+	return true;
+}

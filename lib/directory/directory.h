@@ -101,4 +101,12 @@ MCMIG_API bool directory_speaks_for(const struct directory *directory,
 MCMIG_API const char *directory_peer_name(const struct directory *directory,
 					  const struct sip_source *source);
 
+/*
+ * Whether these are identities that this system may assert (RFC 3325): SIP URIs
+ * of its domains, or tel URIs, which belong to nobody here.
+ */
+MCMIG_API bool directory_may_assert(const struct directory *directory,
+				    const struct directory_system *system,
+				    const char *const *uris, size_t count);
+
 #endif

@@ -36,6 +36,8 @@ static void refuse(struct gateway_module *module,
 		.warn_code = 399,
 		.warn_text = refusal->warning,
 		.retry_after_s = refusal->status == 503 ? RETRY_AFTER_S : 0,
+		/* Whoever may not speak leaves nothing behind. */
+		.stateless = refusal->status == 403,
 	};
 
 	stat_increment(&module->stats[refusal->counter]);

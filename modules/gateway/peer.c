@@ -197,25 +197,24 @@ static struct refusal check_entry(const struct topology *topology,
 			    REFUSED_UNKNOWN);
 }
 
-/* RFC 3325: who is asserted has to be of those whose assertion this is. */
 static struct refusal check_identities(const struct topology *topology,
 				       const struct passage *passage)
 {
 	const struct sip_inbound *message = passage->message;
-	const struct directory *directory =
-	    passage->from_system ? topology->outside : topology->own;
+	const struct party *system = passage->from_system;
+	bool allowed =
+	    system ? directory_may_assert(topology->outside, system->entry,
+					  message->asserted_identities,
+					  message->asserted_identity_count)
+		   : directory_may_assert(topology->own,
+					  directory_system_at(topology->own, 0),
+					  message->asserted_identities,
+					  message->asserted_identity_count);
 
-	for (size_t i = 0; i < message->asserted_identity_count; i++) {
-		const struct directory_system *owner = directory_owner_of(
-		    directory, message->asserted_identities[i]);
-
-		if (!owner || (passage->from_system &&
-			       owner != passage->from_system->entry))
-			return refuse(passage, 403,
-				      "P-Asserted-Identity is not of this peer",
-				      REFUSED_IDENTITY);
-	}
-	return passed;
+	return allowed ? passed
+		       : refuse(passage, 403,
+				"P-Asserted-Identity is not of this peer",
+				REFUSED_IDENTITY);
 }
 
 /*

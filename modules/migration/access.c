@@ -91,21 +91,6 @@ bool access_source(void *arg, const struct sip_source *source,
 
 /* ---------------------------------------------------------------- peers */
 
-/* RFC 3325: who is asserted has to be of those whose assertion this is. */
-static bool identities_are_of(const struct directory *directory,
-			      const struct directory_system *system,
-			      const struct sip_inbound *message)
-{
-	for (size_t i = 0; i < message->asserted_identity_count; i++) {
-		const char *uri = message->asserted_identities[i];
-
-		if (strncmp(uri, "tel:", 4) &&
-		    directory_owner_of(directory, uri) != system)
-			return false;
-	}
-	return true;
-}
-
 static struct refusal check_peer(const struct migration_module *module,
 				 const struct sip_inbound *message,
 				 const struct event *event)
@@ -126,7 +111,9 @@ static struct refusal check_peer(const struct migration_module *module,
 		return (struct refusal){ 403, "peer may not speak for this MC "
 					      "system" };
 	}
-	if (!identities_are_of(directory, speaker, message)) {
+	if (!directory_may_assert(directory, speaker,
+				  message->asserted_identities,
+				  message->asserted_identity_count)) {
 		stat_increment(&module->access->stats[FALSE_IDENTITY]);
 		return (struct refusal){ 403, "P-Asserted-Identity is not of "
 					      "this peer" };
