@@ -90,8 +90,9 @@ int token_keys_parse(const char *text, size_t bytes, struct token_keys **keysp,
 		err = ENOMEM;
 		goto out;
 	}
-	SHA256((const unsigned char *)text, bytes, keys->fingerprint);
-	err = read_keys(keys, array);
+	err = SHA256((const unsigned char *)text, bytes, keys->fingerprint)
+		  ? read_keys(keys, array)
+		  : ENOMEM;
 	if (err)
 		goto out;
 	*keysp = keys;
