@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mcmig-load: plays partner MC servers or MC service clients and measures what
- * the server under test does. Its SIP is its own (no Sofia), so that it costs
+ * the server under test does; or the primary MC server behind a relay. Its SIP is its own (no Sofia), so that it costs
  * little and checks the server with other eyes.
  */
 #ifndef MCMIG_BENCH_LOAD_H
@@ -15,6 +15,7 @@
 enum load_mode {
 	LOAD_PRIMARY, /* a partner server, toward a primary server */
 	LOAD_CLIENT,  /* clients, toward a partner server */
+	LOAD_SINK,    /* a primary server, toward a relay */
 };
 
 struct load_options {

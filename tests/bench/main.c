@@ -10,12 +10,16 @@
 #include <string.h>
 
 #include "bench/run.h"
+#include "bench/sink.h"
 
 static const char usage_text[] =
-    "usage: mcmig-load primary|client --server HOST:PORT --listen HOST:PORT\n"
+    "usage: mcmig-load primary|client|sink --server HOST:PORT\n"
+    "                  --listen HOST:PORT [OPTION...]\n"
     "\n"
     "primary: plays a partner MC server toward a primary one.\n"
     "client:  plays MC service clients toward a partner MC server.\n"
+    "sink:    plays the primary MC server behind a relay until SIGTERM: takes\n"
+    "         each request and sends its response to --server.\n"
     "Users are sip:userNNNNN@PRIMARY and sip:visitorNNNNN@PARTNER, profile 0.\n"
     "\n"
     "  --server HOST:PORT   the server under test (an IP literal)\n"
@@ -121,6 +125,23 @@ static int parse_choice(const char *text, const char *no, const char *yes,
 	return 0;
 }
 
+static int parse_mode(const char *text, enum load_mode *modep)
+{
+	static const char *const names[] = {
+		[LOAD_PRIMARY] = "primary",
+		[LOAD_CLIENT] = "client",
+		[LOAD_SINK] = "sink",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(text, names[i])) {
+			*modep = (enum load_mode)i;
+			return 0;
+		}
+	}
+	return EINVAL;
+}
+
 static int parse_option(struct load_options *options, int id, const char *value)
 {
 	switch (id) {
@@ -164,7 +185,6 @@ static int parse_command_line(int argc, char **argv,
 			      struct load_options *options)
 {
 	int id, index = 0;
-	bool client;
 
 	while ((id = getopt_long(argc, argv, "", option_table, &index)) != -1) {
 		if (id == OPTION_HELP) {
@@ -179,10 +199,8 @@ static int parse_command_line(int argc, char **argv,
 			return EINVAL;
 		}
 	}
-	if (optind + 1 != argc ||
-	    parse_choice(argv[optind], "primary", "client", &client))
+	if (optind + 1 != argc || parse_mode(argv[optind], &options->mode))
 		return EINVAL;
-	options->mode = client ? LOAD_CLIENT : LOAD_PRIMARY;
 	if (!options->server.ss_family || !options->local.ss_family ||
 	    (!options->window && options->rate <= 0))
 		return EINVAL;
@@ -247,6 +265,24 @@ static int report(const struct load_options *options,
 	return err;
 }
 
+static int sink_and_report(const struct load_options *options)
+{
+	struct sink_result result;
+	int err = sink(options, &result);
+
+	printf("taken=%" PRIu64 "\ndelivered=%" PRIu64 "\nrefused=%" PRIu64
+	       "\nwrong=%" PRIu64 "\nothers=%" PRIu64 "\n",
+	       result.taken, result.delivered, result.refused, result.wrong,
+	       result.others);
+	if (*result.last_refused)
+		printf("last_refused=%s\n", result.last_refused);
+	if (err) {
+		fprintf(stderr, "mcmig-load: %s\n", strerror(err));
+		return 2;
+	}
+	return result.refused || result.wrong;
+}
+
 int main(int argc, char **argv)
 {
 	struct load_options options = {
@@ -266,6 +302,8 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return 2;
 	}
+	if (options.mode == LOAD_SINK)
+		return sink_and_report(&options);
 	err = history_init(&history);
 	if (!err)
 		err = run(&options, &history, &result);

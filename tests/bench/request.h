@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The request flows that mcmig-load sends (doc/protocol.md). */
+/* The flows that mcmig-load sends (doc/protocol.md). */
 #ifndef MCMIG_BENCH_REQUEST_H
 #define MCMIG_BENCH_REQUEST_H
 
 #include "bench/history.h"
 #include "bench/load.h"
+#include "bench/sip_text.h"
 
 struct request {
 	const struct record *record;
@@ -26,6 +27,11 @@ void request_maker_init(struct request_maker *maker,
  * The bytes written, or 0: did not fit. */
 size_t request_write(const struct request_maker *maker,
 		     const struct request *request, char *out, size_t size);
+/* The successful response flow to a request flow between servers.
+ * The bytes written, or 0: did not fit. */
+size_t response_write(const struct request_maker *maker,
+		      const struct sip_view *request, uint32_t number,
+		      char *out, size_t size);
 /* The number in the branch of one of our requests. 0 or ENOENT. */
 int request_number(const struct request_maker *maker, const char *branch,
 		   uint32_t *numberp);

@@ -23,6 +23,7 @@ struct connection {
 };
 
 struct tcp {
+	struct sockaddr_storage local;
 	struct connection *to_server;
 	struct connection *connections[CONNECTIONS_MAX];
 };
@@ -74,14 +75,13 @@ static void connection_remove(struct transport *transport,
 	connection_destroy(connection);
 }
 
-static int tcp_listen(struct transport *transport,
-		      const struct sockaddr_storage *local)
+static int tcp_listen(struct transport *transport)
 {
-	struct sockaddr_storage address = *local;
+	struct sockaddr_storage address = transport->tcp->local;
 	int one = 1;
 
 	transport->socket_fd = socket(
-	    local->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	    address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (transport->socket_fd < 0)
 		return errno;
 	if (setsockopt(transport->socket_fd, SOL_SOCKET, SO_REUSEADDR, &one,
@@ -93,15 +93,27 @@ static int tcp_listen(struct transport *transport,
 	return transport_watch(transport, transport->socket_fd, EPOLLIN, NULL);
 }
 
-/* Blocks: it is done once, before the measurement. */
+static void address_clear_port(struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)address)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)address)->sin_port = 0;
+}
+
+/* Blocks: it is done once, with the first message. */
 static int tcp_connect(struct transport *transport)
 {
+	struct sockaddr_storage from = transport->tcp->local;
 	int fd =
 	    socket(transport->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return errno;
-	if (connect(fd, address_any(&transport->server),
+	/* The server knows its peers by their addresses. */
+	address_clear_port(&from);
+	if (bind(fd, address_any(&from), address_bytes(&from)) ||
+	    connect(fd, address_any(&transport->server),
 		    address_bytes(&transport->server))) {
 		int err = errno;
 
@@ -113,13 +125,11 @@ static int tcp_connect(struct transport *transport)
 
 int tcp_open(struct transport *transport, const struct sockaddr_storage *local)
 {
-	int err;
-
 	transport->tcp = calloc(1, sizeof(*transport->tcp));
 	if (!transport->tcp)
 		return ENOMEM;
-	err = tcp_listen(transport, local);
-	return err ? err : tcp_connect(transport);
+	transport->tcp->local = *local;
+	return tcp_listen(transport);
 }
 
 void tcp_close(struct transport *transport)
@@ -135,9 +145,14 @@ void tcp_close(struct transport *transport)
 int tcp_queue(struct transport *transport, const struct path *path,
 	      const char *text, size_t bytes)
 {
-	struct connection *connection =
-	    path ? path->connection : transport->tcp->to_server;
+	struct connection *connection;
+	int err = 0;
 
+	if (!path && !transport->tcp->to_server)
+		err = tcp_connect(transport);
+	if (err)
+		return transport->server_may_restart ? 0 : err;
+	connection = path ? path->connection : transport->tcp->to_server;
 	if (!connection || connection->out_bytes + bytes > OUT_BYTES)
 		return ENOBUFS;
 	memcpy(connection->out + connection->out_bytes, text, bytes);
@@ -169,12 +184,16 @@ static int connection_write(struct transport *transport,
 			       connection);
 }
 
-/* Only the connection to the server must live: the server may close its own. */
+/* The server may close its own connections; ours to it only if it may restart.
+ */
 static int connection_lost(struct transport *transport,
 			   struct connection *connection, int err)
 {
-	if (connection == transport->tcp->to_server)
-		return err;
+	if (connection == transport->tcp->to_server) {
+		if (!transport->server_may_restart)
+			return err;
+		transport->tcp->to_server = NULL;
+	}
 	connection_remove(transport, connection);
 	return 0;
 }

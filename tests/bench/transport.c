@@ -42,6 +42,7 @@ int transport_create(struct transport **transportp,
 	transport->handler = handler;
 	transport->arg = arg;
 	transport->server = options->server;
+	transport->server_may_restart = options->mode == LOAD_SINK;
 	transport->socket_fd = -1;
 	transport->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (transport->epoll_fd < 0) {

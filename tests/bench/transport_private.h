@@ -14,6 +14,7 @@ struct transport {
 	transport_message_h *handler;
 	void *arg;
 	struct sockaddr_storage server;
+	bool server_may_restart; /* what is sent meanwhile is lost */
 	int epoll_fd;
 	int socket_fd;	 /* UDP socket or TCP listener */
 	struct udp *udp; /* one of these two */
