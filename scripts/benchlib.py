@@ -2,9 +2,11 @@
 """What scripts/bench reads from the kernel: CPU time, memory, and how much of
 the machine somebody else took."""
 
+import contextlib
 import os
 import pathlib
 import statistics
+import threading
 
 TICKS = os.sysconf('SC_CLK_TCK')
 CPUS = os.cpu_count()
@@ -42,6 +44,17 @@ def tree_cpu_seconds(pid):
     return total
 
 
+def session_cpu_seconds(session):
+    """The same of all processes of a session."""
+    total = 0
+    for folder in pathlib.Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError, IndexError):
+            fields = _stat_fields(folder.name)
+            if int(fields[3]) == session:
+                total += sum(map(int, fields[11:13]))
+    return total / TICKS
+
+
 def machine_busy_seconds():
     """User, nice, system, interrupt and stolen time of all CPUs."""
     fields = pathlib.Path('/proc/stat').read_text().split('\n')[0].split()[1:]
@@ -52,6 +65,43 @@ def machine_busy_seconds():
 def rss_mb(pid):
     status = pathlib.Path(f'/proc/{pid}/status').read_text()
     return int(status.split('VmRSS:')[1].split()[0]) / 1024
+
+
+def descriptors(pid):
+    return len(os.listdir(f'/proc/{pid}/fd'))
+
+
+class Sampler(threading.Thread):
+    """RSS and open descriptors of a process, once a second."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._stopped = threading.Event()
+        self.rss = []
+        self.descriptors = []
+
+    def run(self):
+        while not self._stopped.wait(1):
+            self.rss.append(rss_mb(self._pid))
+            self.descriptors.append(descriptors(self._pid))
+
+    def stop(self):
+        self._stopped.set()
+        self.join()
+
+    def text(self, aim=''):
+        """How they went, at some moments."""
+        end = len(self.rss)
+        moments = [second for second in (1, 15, 30, 60, 90, 120, 300, 450)
+                   if second < end] + [end]
+        shown = ', '.join(f'{self.rss[second - 1]:.1f} at {second} s'
+                          for second in moments)
+        settled = self.rss[min(60, end // 2) - 1]
+        return (f'RSS in MB: {shown}, highest {max(self.rss):.1f}; after '
+                f'{min(60, end // 2)} s {self.rss[-1] - settled:+.1f}{aim}; '
+                f'descriptors {self.descriptors[0]} to '
+                f'{self.descriptors[-1]}, most {max(self.descriptors)}')
 
 
 class CpuMeter:

@@ -3,6 +3,7 @@
 #include "bench/history.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,10 +152,18 @@ int history_quantiles(const struct history *history, enum sample sample,
 	return 0;
 }
 
+static int close_written(FILE *file)
+{
+	int err = ferror(file) ? EIO : 0;
+
+	if (fclose(file) && !err)
+		err = errno;
+	return err;
+}
+
 int history_write_completed(const struct history *history, const char *path)
 {
 	FILE *file = fopen(path, "we");
-	int err = 0;
 
 	if (!file)
 		return errno;
@@ -169,9 +178,18 @@ int history_write_completed(const struct history *history, const char *path)
 			record->deauthorization ? "deauthorization"
 						: "authorization");
 	}
-	if (ferror(file))
-		err = EIO;
-	if (fclose(file) && !err)
-		err = errno;
-	return err;
+	return close_written(file);
+}
+
+int history_write_times(const struct history *history, const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return errno;
+	for (uint32_t i = 0; i < history->count; i++)
+		fprintf(file, "%" PRIu32 ",%" PRIu32 "\n",
+			history->records[i].due_ms,
+			history->records[i].answer_us);
+	return close_written(file);
 }

@@ -19,6 +19,7 @@ enum record_state {
 struct record {
 	uint8_t uuid[16]; /* its last four bytes are the record's number */
 	uint32_t user;
+	uint32_t due_ms;      /* since the start of the run */
 	uint32_t answer_us;   /* from request to its 200; 0: not measured */
 	uint32_t response_us; /* from request to response flow */
 	uint8_t state;	      /* enum record_state */
@@ -65,5 +66,8 @@ int history_quantiles(const struct history *history, enum sample sample,
 
 /* One line a success: UUID,verb. 0 or an errno. */
 int history_write_completed(const struct history *history, const char *path);
+
+/* One line a procedure: due_ms,answer_us; 0 us: no 2xx. 0 or an errno. */
+int history_write_times(const struct history *history, const char *path);
 
 #endif

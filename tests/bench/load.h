@@ -33,6 +33,7 @@ struct load_options {
 	const char *partner_system;
 	const char *primary_system;
 	const char *completed_file; /* NULL: none */
+	const char *times_file;	    /* likewise */
 };
 
 static inline bool load_is_client(const struct load_options *options)

@@ -35,6 +35,9 @@ static const char usage_text[] =
     "  --partner-system NAME  (b.example)\n"
     "  --primary-system NAME  (a.example)\n"
     "  --completed FILE     writes the procedures that ended with success\n"
+    "  --times FILE         writes of each procedure when it was due (ms), "
+    "and\n"
+    "                       how long its 200 took (us)\n"
     "\n"
     "Prints key=value lines. Exit status: 0; 1 if anything was refused, lost\n"
     "or wrong; 2 if the run could not be made.\n";
@@ -53,6 +56,7 @@ enum option_id {
 	OPTION_PARTNER_SYSTEM,
 	OPTION_PRIMARY_SYSTEM,
 	OPTION_COMPLETED,
+	OPTION_TIMES,
 	OPTION_HELP,
 };
 
@@ -70,6 +74,7 @@ static const struct option option_table[] = {
 	{ "partner-system", required_argument, NULL, OPTION_PARTNER_SYSTEM },
 	{ "primary-system", required_argument, NULL, OPTION_PRIMARY_SYSTEM },
 	{ "completed", required_argument, NULL, OPTION_COMPLETED },
+	{ "times", required_argument, NULL, OPTION_TIMES },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -176,6 +181,9 @@ static int parse_option(struct load_options *options, int id, const char *value)
 	case OPTION_COMPLETED:
 		options->completed_file = value;
 		return 0;
+	case OPTION_TIMES:
+		options->times_file = value;
+		return 0;
 	default:
 		return EINVAL;
 	}
@@ -262,6 +270,8 @@ static int report(const struct load_options *options,
 				      SAMPLE_RESPONSE);
 	if (!err && options->completed_file)
 		err = history_write_completed(history, options->completed_file);
+	if (!err && options->times_file)
+		err = history_write_times(history, options->times_file);
 	return err;
 }
 

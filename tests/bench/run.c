@@ -110,6 +110,7 @@ static void start_procedure(struct runner *runner, struct user *user,
 	}
 	record->user = runner->options->first_user + index;
 	record->deauthorization = runner->options->alternate && user->migrated;
+	record->due_ms = (uint32_t)((due_us - runner->start_us) / 1000);
 	record->measured = due_us >= runner->measure_us;
 	runner->sequence = larger(runner->sequence + 1, utc_us);
 
