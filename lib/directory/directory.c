@@ -318,10 +318,22 @@ directory_find_domain(const struct directory *directory, const char *domain)
 	return entry ? &entry->owner->system : NULL;
 }
 
+static const struct directory_system *
+find_domain(const struct directory *directory, const char *text, size_t length)
+{
+	char domain[DOMAIN_SIZE];
+
+	if (length >= sizeof(domain))
+		return NULL;
+	memcpy(domain, text, length);
+	domain[length] = '\0';
+	return directory_find_domain(directory, domain);
+}
+
 const struct directory_system *
 directory_owner_of(const struct directory *directory, const char *uri)
 {
-	char host[DOMAIN_SIZE];
+	const struct directory_system *owner;
 	const char *text, *at;
 	size_t length;
 
@@ -331,13 +343,12 @@ directory_owner_of(const struct directory *directory, const char *uri)
 	at = strchr(text, '@');
 	if (at)
 		text = at + 1;
-	length = host_length(text);
-	length = length > strcspn(text, "?") ? strcspn(text, "?") : length;
-	if (length >= sizeof(host))
-		return NULL;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	return directory_find_domain(directory, host);
+	/* A domain may be one with a port. */
+	length = strcspn(text, ";?");
+	owner = find_domain(directory, text, length);
+	if (owner || host_length(text) >= length)
+		return owner;
+	return find_domain(directory, text, host_length(text));
 }
 
 /* ---------------------------------------------------- next hops and sources */

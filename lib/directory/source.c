@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Networks and certificate names, and whether a source is one of them. */
 #include "directory/source.h"
 
 #include <arpa/inet.h>
@@ -10,9 +11,10 @@
 #define V4_BITS 32
 #define V6_BITS 128
 
+static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 int address_parse(const char *text, size_t length, struct address *address)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char literal[INET6_ADDRSTRLEN];
 	bool bracketed =
 	    length > 2 && text[0] == '[' && text[length - 1] == ']';
@@ -35,6 +37,7 @@ int address_parse(const char *text, size_t length, struct address *address)
 		   : EINVAL;
 }
 
+/* Whoever opens "::/0" has IPv6 in mind: no IPv4 address is in it. */
 static bool network_has(const struct network *network,
 			const struct address *address)
 {
@@ -42,6 +45,8 @@ static bool network_has(const struct network *network,
 	const unsigned char *b = address->in6.s6_addr;
 	unsigned bytes = network->bits / 8, rest = network->bits % 8;
 
+	if (bytes < sizeof(mapped) && !memcmp(b, mapped, sizeof(mapped)))
+		return false;
 	return !memcmp(a, b, bytes) &&
 	       (!rest || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0);
 }
@@ -117,12 +122,25 @@ static int parse_network(const char *text, struct network *network)
 	return rest_is_zero(network) ? 0 : EINVAL;
 }
 
+/* What no certificate has would be a rule that silently never holds. */
+static bool name_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] <= ' ' || name[i] >= 0x7f)
+			return false;
+	}
+	return length && !strchr(name, '*');
+}
+
 int sources_add(struct sources *sources, const char *text)
 {
 	struct network network;
 
 	if (!strncmp(text, "dns:", 4) || !strncmp(text, "uri:", 4))
-		return text[4] ? add_name(sources, text) : EINVAL;
+		return name_is_valid(text + 4) ? add_name(sources, text)
+					       : EINVAL;
 	if (parse_network(text, &network))
 		return EINVAL;
 	return add_network(sources, &network);

@@ -30,7 +30,10 @@ struct sources {
 MCMIG_API int address_parse(const char *text, size_t length,
 			    struct address *address);
 
-/* "192.0.2.1", "192.0.2.0/28", "dns:NAME", "uri:URI". 0, EINVAL, ENOMEM. */
+/*
+ * "192.0.2.1", "192.0.2.0/28", "dns:NAME", "uri:URI"; no wildcards (RFC 5922
+ * 7.2). 0, EINVAL, ENOMEM.
+ */
 MCMIG_API int sources_add(struct sources *sources, const char *text);
 MCMIG_API int sources_add_address(struct sources *sources,
 				  const struct address *address);
