@@ -101,6 +101,8 @@ static int create_sip(struct daemon *daemon,
 		.client_transactions_max =
 		    settings->sip_client_transactions_max,
 		.peer_outstanding_max = settings->sip_peer_outstanding_max,
+		.breaker_failures = settings->sip_breaker_failures,
+		.probe_interval_ms = settings->sip_probe_interval_ms,
 	};
 	int err = sip_stack_create(&daemon->sip, daemon->loop, daemon->stats,
 				   &config);

@@ -11,6 +11,7 @@
 
 #include <sofia-sip/sip_extra.h>
 
+#include "sip/breaker.h"
 #include "sip/mark.h"
 
 /* A datagram's payload with IPv4 and UDP headers around it. */
@@ -67,12 +68,13 @@ static void put_headers(struct writer *writer,
 {
 	struct client_transactions *client = transaction->stack->client;
 	const struct peer *peer = transaction->peer;
+	const char *method = transaction->is_probe ? "OPTIONS" : "MESSAGE";
 	unsigned max_forwards = message->max_forwards;
 	bool is_udp = peer->transport == SIP_UDP;
 	char tag[MARK_SIZE];
 
 	mark_make(&transaction->stack->mark_key, client_unique(client), tag);
-	put(writer, "MESSAGE %s SIP/2.0\r\n", message->request_uri);
+	put(writer, "%s %s SIP/2.0\r\n", method, message->request_uri);
 	put(writer, "Via: SIP/2.0/%s %s;branch=%s%s\r\n",
 	    is_udp ? "UDP" : "TCP", peer->listener->sent_by,
 	    transaction->branch, is_udp ? ";rport" : "");
@@ -83,7 +85,7 @@ static void put_headers(struct writer *writer,
 	put(writer, "Call-ID: %016llx%016llx\r\n",
 	    (unsigned long long)client_unique(client),
 	    (unsigned long long)client_unique(client));
-	put(writer, "CSeq: 1 MESSAGE\r\n");
+	put(writer, "CSeq: 1 %s\r\n", method);
 	for (size_t i = 0; i < message->header_count; i++)
 		put(writer, "%s: %s\r\n", message->headers[i].name,
 		    message->headers[i].value);
@@ -112,10 +114,10 @@ static int write_request(struct client_transaction *transaction,
 	return 0;
 }
 
-int client_send(struct sip *base, const struct sip_outbound *message,
-		sip_answer_h *handler, void *arg, handle_t handle)
+static int start(struct sip_stack *stack, const struct sip_outbound *message,
+		 bool is_probe, sip_answer_h *handler, void *arg,
+		 handle_t handle)
 {
-	struct sip_stack *stack = (struct sip_stack *)base;
 	struct client_transaction *transaction;
 	int err;
 
@@ -123,24 +125,39 @@ int client_send(struct sip *base, const struct sip_outbound *message,
 		return EINVAL;
 	err = client_transaction_create(stack, &transaction);
 	if (err)
-		goto out;
+		return err;
+	transaction->is_probe = is_probe;
 	err = peer_take(stack, message->next_hop, message->side,
 			&transaction->peer);
 	if (!err)
 		err = write_request(transaction, message);
 	if (err) {
 		client_transaction_free(transaction);
-		goto out;
+		return err;
 	}
 	transaction->handler = handler;
 	transaction->arg = arg;
 	transaction->handle = handle;
+	client_transaction_count(transaction, SIP_COUNT_client_sent);
 	client_transaction_start(transaction, message->deadline_ms);
-	sip_count(stack->counters, SIP_COUNT_client_sent);
-out:
+	return 0;
+}
+
+int client_send(struct sip *base, const struct sip_outbound *message,
+		sip_answer_h *handler, void *arg, handle_t handle)
+{
+	struct sip_stack *stack = (struct sip_stack *)base;
+	int err = start(stack, message, false, handler, arg, handle);
+
 	if (err == EBUSY)
 		sip_count(stack->counters, SIP_COUNT_client_refused);
 	return err;
+}
+
+int client_probe(struct sip_stack *stack, const struct sip_outbound *options,
+		 sip_answer_h *handler, void *arg)
+{
+	return start(stack, options, true, handler, arg, 0);
 }
 
 /* --- The answer ---------------------------------------------------------- */
@@ -181,12 +198,17 @@ static struct client_transaction *find_transaction(struct sip_stack *stack,
 						   const sip_t *sip)
 {
 	const sip_via_t *via = sip->sip_via;
+	struct client_transaction *found;
 
 	/* RFC 3261 8.1.3.3: more than one Via is not for us. */
-	if (!via->v_branch || via->v_next ||
-	    sip->sip_cseq->cs_method != sip_method_message)
+	if (!via->v_branch || via->v_next)
 		return NULL;
-	return client_transaction_find(stack, via->v_branch);
+	found = client_transaction_find(stack, via->v_branch);
+	if (!found ||
+	    sip->sip_cseq->cs_method !=
+		(found->is_probe ? sip_method_options : sip_method_message))
+		return NULL;
+	return found;
 }
 
 void client_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip)
@@ -194,13 +216,16 @@ void client_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip)
 	struct client_transaction *transaction = find_transaction(stack, sip);
 	struct sip_answer answer = { 0 };
 
+	if (transaction)
+		breaker_answered(stack, transaction->peer->key + 1);
 	if (!transaction) {
 		sip_count(stack->counters, SIP_COUNT_dropped_stray_response);
 	} else if (sip->sip_status->st_status < 200) {
 		client_transaction_proceed(transaction);
 	} else {
 		read_answer(msg, sip, &answer);
-		sip_count(stack->counters, SIP_COUNT_client_answered);
+		client_transaction_count(transaction,
+					 SIP_COUNT_client_answered);
 		client_transaction_finish(transaction, &answer);
 	}
 	msg_destroy(msg);
@@ -213,19 +238,38 @@ size_t client_outstanding(const struct sip_stack *stack)
 	return handle_count(stack->client->by_handle);
 }
 
-int client_create(struct sip_stack *stack, uint32_t transactions_max,
-		  uint32_t peer_outstanding_max)
+static char *make_own_uri(const char *domain)
+{
+	size_t bytes = strlen(domain) + sizeof("sip:");
+	char *uri = malloc(bytes);
+
+	if (uri)
+		snprintf(uri, bytes, "sip:%s", domain);
+	return uri;
+}
+
+int client_create(struct sip_stack *stack,
+		  const struct sip_stack_config *config)
 {
 	struct client_transactions *client = calloc(1, sizeof(*client));
+	int err;
 
 	if (!client)
 		return ENOMEM;
 	stack->client = client;
-	client->peer_outstanding_max = peer_outstanding_max;
+	client->peer_outstanding_max = config->peer_outstanding_max;
+	client->own_uri = make_own_uri(stack->domain);
+	if (!client->own_uri)
+		return ENOMEM;
 	if (getrandom(&client->key, sizeof(client->key), 0) !=
 	    sizeof(client->key))
 		return EIO;
-	return handle_table_create(&client->by_handle, transactions_max);
+	err = handle_table_create(&client->by_handle,
+				  config->client_transactions_max);
+	if (err)
+		return err;
+	return breaker_create(stack, config->breaker_failures,
+			      config->probe_interval_ms);
 }
 
 void client_destroy(struct sip_stack *stack)
@@ -237,6 +281,8 @@ void client_destroy(struct sip_stack *stack)
 		return;
 	DL_FOREACH_SAFE(client->all, each, next)
 	client_transaction_free(each);
+	breaker_destroy(stack);
 	handle_table_destroy(client->by_handle);
+	free(client->own_uri);
 	free(client);
 }

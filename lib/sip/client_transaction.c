@@ -16,6 +16,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "base/clock.h"
+#include "sip/breaker.h"
 
 static void on_timer(void *arg);
 
@@ -27,6 +28,13 @@ uint64_t client_unique(struct client_transactions *client)
 	siphash_start(&hash, &client->key);
 	siphash_add(&hash, &client->sent, sizeof(client->sent));
 	return siphash_end(&hash);
+}
+
+void client_transaction_count(const struct client_transaction *transaction,
+			      enum sip_counter counter)
+{
+	if (!transaction->is_probe)
+		sip_count(transaction->stack->counters, counter);
 }
 
 static void show_gauge(struct sip_stack *stack)
@@ -121,8 +129,8 @@ static void on_connection_error(tp_stack_t *agent, tp_client_t *client,
 	(void)agent;
 	(void)tport;
 	(void)msg;
-	(void)error;
 	transaction->failed = true;
+	transaction->error = error;
 	timer_start(transaction->stack->timers, &transaction->timer, 0,
 		    on_timer, transaction);
 }
@@ -181,24 +189,45 @@ static void wait_for_next(struct client_transaction *transaction)
 		    on_timer, transaction);
 }
 
-static void on_timer(void *arg)
+static void fail(struct client_transaction *transaction, const char *why)
 {
 	static const struct sip_answer silence = { .status = SIP_NO_ANSWER };
+	const struct peer *peer = transaction->peer;
+
+	breaker_failed(transaction->stack, peer->key + 1, peer->listener->side,
+		       transaction->sent_ms, why);
+	client_transaction_finish(transaction, &silence);
+}
+
+/* A peer that has lost its state never tells: TCP alone would go on for a
+ * quarter of an hour with a connection that is dead. */
+static void end_dead_connection(const struct client_transaction *transaction)
+{
+	if (transaction->is_probe && transaction->connection)
+		tport_shutdown(transaction->connection, 2);
+}
+
+static void on_timer(void *arg)
+{
 	struct client_transaction *transaction = arg;
-	struct sip_stack *stack = transaction->stack;
-	uint32_t t2_ms = T2_IN_T1 * stack->t1_ms;
+	uint32_t t2_ms = T2_IN_T1 * transaction->stack->t1_ms;
 
 	if (transaction->failed) {
-		sip_count(stack->counters, SIP_COUNT_client_transport_failed);
-		client_transaction_finish(transaction, &silence);
+		client_transaction_count(transaction,
+					 SIP_COUNT_client_transport_failed);
+		fail(transaction, transaction->error
+				      ? strerror(transaction->error)
+				      : "connection closed");
 		return;
 	}
 	if (clock_monotonic_ms() >= transaction->deadline_ms) {
-		sip_count(stack->counters, SIP_COUNT_client_timed_out);
-		client_transaction_finish(transaction, &silence);
+		client_transaction_count(transaction,
+					 SIP_COUNT_client_timed_out);
+		end_dead_connection(transaction);
+		fail(transaction, "silence");
 		return;
 	}
-	sip_count(stack->counters, SIP_COUNT_client_retransmitted);
+	client_transaction_count(transaction, SIP_COUNT_client_retransmitted);
 	send_text(transaction);
 	transaction->interval_ms *= 2;
 	if (transaction->interval_ms > t2_ms)
@@ -211,7 +240,8 @@ void client_transaction_start(struct client_transaction *transaction,
 {
 	bool is_udp = transaction->peer->transport == SIP_UDP;
 
-	transaction->deadline_ms = clock_monotonic_ms() + deadline_ms;
+	transaction->sent_ms = clock_monotonic_ms();
+	transaction->deadline_ms = transaction->sent_ms + deadline_ms;
 	transaction->interval_ms = is_udp ? transaction->stack->t1_ms : 0;
 	wait_for_next(transaction);
 	/* On UDP the next repeat may get through; on TCP nothing will. */

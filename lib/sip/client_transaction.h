@@ -29,19 +29,22 @@ struct peer {
 
 struct client_transaction {
 	struct sip_stack *stack;
-	handle_t own; /* in the branch: how an answer finds us */
+	handle_t own;  /* in the branch: how an answer finds us */
+	bool is_probe; /* OPTIONS, else MESSAGE */
 	char branch[BRANCH_SIZE];
 	struct peer *peer;
 	sip_answer_h *handler;
 	void *arg;
 	handle_t handle;
-	uint64_t deadline_ms; /* on clock_monotonic_ms() */
+	uint64_t sent_ms;     /* on clock_monotonic_ms(), as is */
+	uint64_t deadline_ms; /* this */
 	uint32_t interval_ms; /* timer E; 0: TCP, nothing is repeated */
 	struct timer timer;   /* the next repeat or the deadline */
 	/* TCP: told when the connection fails. */
 	tport_t *connection;
 	int pending;
 	bool failed;
+	int error;  /* why it failed; 0: closed */
 	char *text; /* the whole request */
 	size_t bytes;
 	struct client_transaction *prev, *next; /* of all */
@@ -52,6 +55,7 @@ struct client_transactions {
 	struct client_transaction *all;
 	struct peer *peers;
 	uint32_t peer_outstanding_max;
+	char *own_uri; /* our system's, for probes */
 	uint64_t sent; /* distinguishes branches and Call-IDs */
 	struct siphash_key key;
 };
@@ -75,6 +79,9 @@ client_transaction_find(const struct sip_stack *stack, const char *branch);
 /* Sends `text` for the first time; failures show as a missing answer. */
 void client_transaction_start(struct client_transaction *transaction,
 			      uint32_t deadline_ms);
+/* Counted if it is a MESSAGE. */
+void client_transaction_count(const struct client_transaction *transaction,
+			      enum sip_counter counter);
 /* A provisional answer: repeat at T2 from now on. */
 void client_transaction_proceed(struct client_transaction *transaction);
 /* Frees, then tells. */

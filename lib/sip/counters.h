@@ -40,6 +40,11 @@ struct stats;
 	C(client_timed_out, "MESSAGE requests without an answer in time")      \
 	C(client_transport_failed, "MESSAGE requests lost with a connection")  \
 	C(client_refused, "MESSAGE requests not sent: too many outstanding")   \
+	C(hops_gone_down, "next hops found to be down")                        \
+	C(hops_come_up, "next hops that were down and answered again")         \
+	C(probes_sent, "OPTIONS requests sent to next hops that are down")     \
+	C(probes_answered, "of these, those that were answered")               \
+	G(hops_down, "next hops that are down")                                \
 	G(server_pending, "server transactions that wait for our answer")      \
 	G(server_transactions, "server transactions remembered")               \
 	G(client_transactions, "client transactions outstanding")              \

@@ -17,6 +17,7 @@
 #include "sip/siphash.h"
 #include "sip/stack.h"
 
+struct breaker;
 struct client_transactions;
 struct timers;
 
@@ -63,6 +64,7 @@ struct sip_stack {
 	struct siphash_key fingerprint_key, tag_key, mark_key;
 
 	struct client_transactions *client;
+	struct breaker *breaker;
 	struct timer silent;
 };
 
@@ -109,12 +111,15 @@ void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip);
 void server_reply(struct sip *base, handle_t transaction,
 		  const struct sip_reply *reply);
 
-int client_create(struct sip_stack *stack, uint32_t transactions_max,
-		  uint32_t peer_outstanding_max);
+int client_create(struct sip_stack *stack,
+		  const struct sip_stack_config *config);
 void client_destroy(struct sip_stack *stack);
 void client_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip);
 int client_send(struct sip *base, const struct sip_outbound *message,
 		sip_answer_h *handler, void *arg, handle_t handle);
+/* The same with OPTIONS, uncounted: no answer of it means that it is dead. */
+int client_probe(struct sip_stack *stack, const struct sip_outbound *options,
+		 sip_answer_h *handler, void *arg);
 size_t client_outstanding(const struct sip_stack *stack);
 
 #endif

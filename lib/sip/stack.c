@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "loop/loop.h"
-#include "sip/internal.h"
+#include "sip/breaker.h"
 
 /*
  * Sofia compares it with what it can read from a connection, not with one
@@ -19,6 +19,7 @@
  * connections with many requests in them.
  */
 #define AGENT_BYTES_MAX (256 * 1024)
+#define PROBE_INTERVAL_MS_MIN 100
 
 /* Requests, and the answers that belong to no transaction of Sofia's: all. */
 static int receive(nta_agent_magic_t *magic, nta_agent_t *agent, msg_t *msg,
@@ -52,16 +53,9 @@ static void set_source_handler(struct sip *sip, sip_source_h *handler,
 	stack->source_arg = arg;
 }
 
-static bool is_down(struct sip *sip, const char *next_hop)
-{
-	(void)sip;
-	(void)next_hop;
-	return false;
-}
-
 static const struct sip_ops stack_ops = {
 	.set_source_handler = set_source_handler,
-	.is_down = is_down,
+	.is_down = breaker_is_down,
 	.set_message_handler = set_message_handler,
 	.reply = server_reply,
 	.send = client_send,
@@ -124,7 +118,9 @@ static int check_config(const struct sip_stack_config *config)
 {
 	if (config->listen_count && config->domain && *config->domain &&
 	    config->t1_ms && config->server_transactions_max &&
-	    config->client_transactions_max && config->peer_outstanding_max)
+	    config->client_transactions_max && config->peer_outstanding_max &&
+	    (!config->breaker_failures ||
+	     config->probe_interval_ms >= PROBE_INTERVAL_MS_MIN))
 		return 0;
 	log_error("sip", "msg=\"nothing to listen on, or a limit of 0: set "
 			 "listen, system and the sip limits\"");
@@ -140,8 +136,7 @@ static int fill(struct sip_stack *stack, const struct sip_stack_config *config)
 		return ENOMEM;
 	err = server_create(stack);
 	if (!err)
-		err = client_create(stack, config->client_transactions_max,
-				    config->peer_outstanding_max);
+		err = client_create(stack, config);
 	if (!err)
 		err = create_agent(stack);
 	if (!err)

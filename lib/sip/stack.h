@@ -28,6 +28,10 @@ struct sip_stack_config {
 	uint32_t server_transactions_max; /* table full: 503 */
 	uint32_t client_transactions_max;
 	uint32_t peer_outstanding_max; /* client transactions to one next hop */
+	/* Requests in a row without an answer: the next hop is down; 0: never. */
+	uint32_t breaker_failures;
+	uint32_t
+	    probe_interval_ms; /* so often it is asked then; 100 at least */
 };
 
 /*

@@ -236,6 +236,11 @@ static bool wait_readable(int fd)
 	return heard;
 }
 
+int peer_accept(int listening)
+{
+	return wait_readable(listening) ? accept(listening, NULL, NULL) : -1;
+}
+
 const char *peer_receive(int fd)
 {
 	static char heard[HEARD_BYTES];

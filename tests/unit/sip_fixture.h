@@ -50,6 +50,8 @@ uint64_t counter(const char *name);
 int peer_connect(int i, uint16_t *port);
 /* A peer that waits for the stack; *port is where. */
 int peer_bind(int i, uint16_t *port);
+/* The next connection to a peer that waits on TCP; -1: none comes. */
+int peer_accept(int listening);
 void peer_send(int fd, const char *text);
 /* The next datagram, or on TCP all that is there; "" when nothing comes. */
 const char *peer_receive(int fd);
