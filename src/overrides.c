@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions that Sofia-SIP calls, three of libc and one of its own, exported by
+ * Functions that Sofia-SIP calls, two of libc and two of its own, exported by
  * the program so that the library finds ours first (src/exports.list). Each does
  * what the original does, after a change that Sofia has no setting for.
  */
@@ -19,16 +19,19 @@
 #include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_parser.h>
+#include <sofia-sip/su.h>
 
 #include "base/log.h"
 #include "loop/loop.h"
 
 /*
  * Sofia reads all that a connection holds and copies the rest once a message:
- * with libc's default a busy connection falls to 100 messages a second. A
- * listening socket hands its buffer size down to what it accepts.
+ * a busy connection falls to 100 messages a second. What is left is there at
+ * the next turn of the loop. (A small receive buffer does it too, but leaves a
+ * distant peer a few hundred messages a second, and over loopback, with its
+ * large segments, TCP stalls on it.)
  */
-#define TCP_RECEIVE_BYTES (16 * 1024)
+#define STREAM_READ_MAX (16 * 1024)
 
 /* Kept from those who connect to us, for the store and our own connections:
  * so many descriptors, or a quarter of all. */
@@ -42,13 +45,13 @@ static int spare_descriptor = -1;
 MCMIG_API int getaddrinfo(const char *node, const char *service,
 			  const struct addrinfo *hints,
 			  struct addrinfo **result);
-MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
+MCMIG_API issize_t su_getmsgsize(su_socket_t fd);
 MCMIG_API int msg_extract(msg_t *msg);
 MCMIG_API int accept(int fd, struct sockaddr *address, socklen_t *bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
-typedef int bind_f(int, const struct sockaddr *, socklen_t);
+typedef issize_t su_getmsgsize_f(su_socket_t);
 typedef int msg_extract_f(msg_t *);
 typedef int accept_f(int, struct sockaddr *, socklen_t *);
 
@@ -82,28 +85,27 @@ static int socket_type(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) ? 0 : type;
 }
 
-int bind(int fd, const struct sockaddr *address, socklen_t bytes)
+/* How much Sofia is to read: of a datagram all, or it would be cut short. */
+issize_t su_getmsgsize(su_socket_t fd)
 {
-	static bind_f *real;
-	int receive_bytes = TCP_RECEIVE_BYTES;
+	static su_getmsgsize_f *real;
+	issize_t bytes;
 
 	if (!real)
-		real = (bind_f *)dlsym(RTLD_NEXT, "bind");
+		real = (su_getmsgsize_f *)dlsym(RTLD_NEXT, "su_getmsgsize");
 	if (!real) {
 		errno = ENOSYS;
 		return -1;
 	}
-	/* A socket that keeps its default still works, slower. */
-	if (address && loop_is_current_thread() &&
-	    (address->sa_family == AF_INET || address->sa_family == AF_INET6) &&
-	    socket_type(fd) == SOCK_STREAM) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes,
-			   sizeof(receive_bytes));
-		if (spare_descriptor < 0)
-			spare_descriptor =
-			    open("/dev/null", O_RDONLY | O_CLOEXEC);
-	}
-	return real(fd, address, bytes);
+	bytes = real(fd);
+	if (bytes > STREAM_READ_MAX && socket_type(fd) == SOCK_STREAM)
+		return STREAM_READ_MAX;
+	return bytes;
+}
+
+static void __attribute__((constructor)) keep_descriptor(void)
+{
+	spare_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* The kernel gives the lowest free number: it tells how many are in use. */
