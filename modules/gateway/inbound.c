@@ -87,9 +87,25 @@ static struct refusal check_hops(const struct sip_inbound *message)
 	return (struct refusal){ 483, "too many hops", LOOPED };
 }
 
+static void log_taken(const struct passage *passage)
+{
+	const struct mcinfo *info = passage->info;
+	char id[UUID_TEXT_SIZE];
+
+	log_debug("gateway",
+		  "msg=\"received\" flow=%s from=%s to=%s procedure=%s "
+		  "service=%s partner_id=%s primary_id=%s sequence=%llu",
+		  flow_name(info), passage->from, passage->to->entry->name,
+		  uuid_to_text(&info->procedure_id, id),
+		  mc_service_info(info->service)->name,
+		  info->partner_id_canonical, info->primary_id_canonical,
+		  (unsigned long long)info->sequence);
+}
+
 static struct refusal begin(struct gateway_module *module,
 			    const struct passage *passage)
 {
+	log_taken(passage);
 	switch (relay_begin(module, passage)) {
 	case 0:
 		return passed;
@@ -101,23 +117,24 @@ static struct refusal begin(struct gateway_module *module,
 	}
 }
 
-static void log_received(const struct passage *passage,
-			 const struct refusal *refusal)
+/* Who is known, and says what he may not say. */
+static void audit(const struct passage *passage, const struct refusal *refusal)
 {
+	static struct log_rate rate;
 	const struct mcinfo *info = passage->info;
 	char id[UUID_TEXT_SIZE];
 
-	log_debug("gateway",
-		  "msg=\"received\" flow=%s from=%s to=%s status=%d "
-		  "procedure=%s service=%s partner_id=%s primary_id=%s "
-		  "sequence=%llu warning=\"%s\"",
-		  flow_name(info), passage->from ? passage->from : "-",
-		  passage->to ? passage->to->entry->name : "-", refusal->status,
-		  uuid_to_text(&info->procedure_id, id),
-		  mc_service_info(info->service)->name,
-		  info->partner_id_canonical, info->primary_id_canonical,
-		  (unsigned long long)info->sequence,
-		  refusal->warning ? refusal->warning : "");
+	log_write_limited(&rate, LOG_INFO, "gateway",
+			  "msg=\"refused: %s\" status=%d from=%s source=%s "
+			  "flow=%s procedure=%s service=%s partner_id=%s "
+			  "primary_id=%s",
+			  refusal->warning, refusal->status,
+			  passage->from ? passage->from : "-",
+			  passage->message->source.host, flow_name(info),
+			  uuid_to_text(&info->procedure_id, id),
+			  mc_service_info(info->service)->name,
+			  info->partner_id_canonical,
+			  info->primary_id_canonical);
 }
 
 static void take(struct gateway_module *module, const struct mcinfo *info,
@@ -132,9 +149,10 @@ static void take(struct gateway_module *module, const struct mcinfo *info,
 		refusal = check_hops(message);
 	if (!refusal.status)
 		refusal = begin(module, &passage);
-	log_received(&passage, &refusal);
-	if (refusal.status)
+	if (refusal.status) {
+		audit(&passage, &refusal);
 		refuse(module, message, &refusal);
+	}
 }
 
 void inbound_message(void *arg, const struct sip_inbound *message)

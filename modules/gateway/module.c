@@ -282,6 +282,13 @@ static void stop(void *context)
 	free(module);
 }
 
+/* Every other fault has told of itself. */
+static void log_no_memory(int err)
+{
+	if (err == ENOMEM)
+		log_error("gateway", "msg=\"out of memory\"");
+}
+
 static int create_quotas(struct gateway_module *module)
 {
 	const struct gateway_settings *values = module->settings;
@@ -313,6 +320,7 @@ static int init(struct core *core, const void *values, void **contextp)
 	if (!err)
 		err = create_quotas(module);
 	if (err) {
+		log_no_memory(err);
 		stop(module);
 		return err;
 	}
@@ -336,6 +344,7 @@ static int reload(void *context, const void *values)
 	struct topology *topology;
 	int err = topology_create(&topology, new, module->core->system);
 
+	log_no_memory(err);
 	if (err)
 		return err;
 	warn_of_deadlines(new);

@@ -92,27 +92,9 @@ bool peer_may_send(void *arg, const struct sip_source *source,
 
 /* --------------------------------------------------------- the message */
 
-/* Audit-worthy: a known peer says what it may not say. */
-static void audit(const struct passage *passage, const char *what)
+static struct refusal refuse(int status, const char *warning,
+			     enum gateway_counter counter)
 {
-	static struct log_rate rate;
-	char id[UUID_TEXT_SIZE];
-
-	log_write_limited(&rate, LOG_INFO, "gateway",
-			  "msg=\"refused: %s\" from=%s source=%s flow=%s "
-			  "procedure=%s partner_id=%s primary_id=%s",
-			  what, passage->from ? passage->from : "-",
-			  passage->message->source.host,
-			  flow_name(passage->info),
-			  uuid_to_text(&passage->info->procedure_id, id),
-			  passage->info->partner_id_canonical,
-			  passage->info->primary_id_canonical);
-}
-
-static struct refusal refuse(const struct passage *passage, int status,
-			     const char *warning, enum gateway_counter counter)
-{
-	audit(passage, warning);
 	return (struct refusal){ status, warning, counter };
 }
 
@@ -129,18 +111,17 @@ static const char *target_id(const struct mcinfo *info)
 				 : info->primary_id_canonical;
 }
 
-static struct refusal unknown_system(const struct passage *passage,
-				     bool is_primary)
+static struct refusal unknown_system(bool is_primary)
 {
-	return refuse(passage, 404,
+	return refuse(404,
 		      is_primary ? "primary MC system unknown"
 				 : "partner MC system unknown",
 		      REFUSED_UNKNOWN);
 }
 
-static struct refusal not_his(const struct passage *passage)
+static struct refusal not_his(void)
 {
-	return refuse(passage, 403, "peer may not speak for this MC system",
+	return refuse(403, "peer may not speak for this MC system",
 		      REFUSED_PEER);
 }
 
@@ -155,15 +136,14 @@ static struct refusal check_exit(const struct topology *topology,
 	passage->crossing = CROSSING_EXIT;
 	if (!topology_is_ours(topology, speaker))
 		return topology_system_of(topology, speaker)
-			   ? not_his(passage)
-			   : unknown_system(passage, info->is_response);
+			   ? not_his()
+			   : unknown_system(info->is_response);
 	if (topology_is_ours(topology, target))
-		return refuse(passage, 400,
+		return refuse(400,
 			      "both MC service IDs are of the same MC system",
 			      REFUSED_UNKNOWN);
 	passage->to = topology_system_of(topology, target);
-	return passage->to ? passed
-			   : unknown_system(passage, !info->is_response);
+	return passage->to ? passed : unknown_system(!info->is_response);
 }
 
 /* In: from the system of the user, to the server of ours (steps 5, 10). */
@@ -179,22 +159,21 @@ static struct refusal check_entry(const struct topology *topology,
 	passage->crossing = CROSSING_ENTRY;
 	if (!system)
 		return topology_is_ours(topology, speaker)
-			   ? not_his(passage)
-			   : unknown_system(passage, info->is_response);
+			   ? not_his()
+			   : unknown_system(info->is_response);
 	if (!directory_speaks_for(topology->outside, system->entry,
 				  &passage->message->source))
-		return not_his(passage);
+		return not_his();
 	passage->from_system = system;
 	passage->from = system->entry->name;
 	if (!topology_is_ours(topology, target))
 		return topology_system_of(topology, target)
-			   ? not_his(passage)
-			   : unknown_system(passage, !info->is_response);
+			   ? not_his()
+			   : unknown_system(!info->is_response);
 	passage->to = topology_server_of(topology, target_id(info), &route);
-	return passage->to
-		   ? passed
-		   : refuse(passage, 404, "no MC service server for this user",
-			    REFUSED_UNKNOWN);
+	return passage->to ? passed
+			   : refuse(404, "no MC service server for this user",
+				    REFUSED_UNKNOWN);
 }
 
 static struct refusal check_identities(const struct topology *topology,
@@ -212,8 +191,7 @@ static struct refusal check_identities(const struct topology *topology,
 					  message->asserted_identity_count);
 
 	return allowed ? passed
-		       : refuse(passage, 403,
-				"P-Asserted-Identity is not of this peer",
+		       : refuse(403, "P-Asserted-Identity is not of this peer",
 				REFUSED_IDENTITY);
 }
 
@@ -233,7 +211,7 @@ static struct refusal check_policy(const struct passage *passage)
 	    (info->is_response ||
 	     policy_allows(policy, info->service, info->verb)))
 		return passed;
-	return refuse(passage, 403,
+	return refuse(403,
 		      "179 service not authorized with the interconnected "
 		      "system",
 		      REFUSED_POLICY);
@@ -245,8 +223,7 @@ static struct refusal check_user_rate(struct gateway_module *module,
 {
 	if (quota_take(module->user_quota, speaker_id(passage->info)))
 		return passed;
-	return refuse(passage, 503, "quota of this user exhausted",
-		      OVER_USER_RATE);
+	return refuse(503, "quota of this user exhausted", OVER_USER_RATE);
 }
 
 struct refusal peer_check(struct gateway_module *module,
@@ -263,8 +240,10 @@ struct refusal peer_check(struct gateway_module *module,
 	/* One host may be both, where all share an address: its words say. */
 	if (inside && (!outside || topology_is_ours(topology, speaker)))
 		refusal = check_exit(topology, passage);
-	else
+	else if (outside)
 		refusal = check_entry(topology, passage);
+	else
+		refusal = not_his();
 	if (!refusal.status)
 		refusal = check_identities(topology, passage);
 	if (!refusal.status)

@@ -127,17 +127,34 @@ static uint32_t attempt_ms(const struct relay *relay, uint64_t left_ms)
 	return settings->attempt_deadline_ms;
 }
 
-static void log_sent(const struct relay *relay, const char *next_hop, int err)
+static void log_sent(const struct relay *relay, const char *next_hop)
 {
 	char id[UUID_TEXT_SIZE];
 
 	log_debug("gateway",
-		  "msg=\"%s\" flow=%s from=%s to=%s next_hop=%s attempt=%u "
-		  "procedure=%s error=\"%s\"",
-		  err ? "cannot be sent" : "sent", relay->flow, relay->from,
-		  relay->to->entry->name, next_hop, relay->attempts,
-		  uuid_to_text(&relay->procedure_id, id),
-		  err ? strerror(err) : "");
+		  "msg=\"sent\" flow=%s from=%s to=%s next_hop=%s attempt=%u "
+		  "procedure=%s",
+		  relay->flow, relay->from, relay->to->entry->name, next_hop,
+		  relay->attempts, uuid_to_text(&relay->procedure_id, id));
+}
+
+static void warn_unsent(const struct relay *relay, const char *next_hop,
+			int err)
+{
+	static struct log_rate rate;
+	char id[UUID_TEXT_SIZE];
+
+	log_write_limited(&rate, LOG_WARNING, "gateway",
+			  "msg=\"cannot be sent: %s\" to=%s next_hop=%s "
+			  "procedure=%s",
+			  err == EINVAL	 ? "this next hop has a transport or "
+					   "family that we do not listen on, or "
+					   "the message does not fit into a "
+					   "datagram"
+			  : err == EBUSY ? "too much is waiting for its answer"
+					 : strerror(err),
+			  relay->to->entry->name, next_hop,
+			  uuid_to_text(&relay->procedure_id, id));
 }
 
 static int send_to(struct relay *relay, const char *next_hop, uint64_t left_ms)
@@ -151,10 +168,14 @@ static int send_to(struct relay *relay, const char *next_hop, uint64_t left_ms)
 	    message_send(module, relay->topology, relay->to, relay->crossing,
 			 &relay->outgoing, next_hop, attempt_ms(relay, left_ms),
 			 answered, relay->attempt);
-	if (err)
+	if (err) {
 		handle_remove(module->relays, relay->attempt);
-	log_sent(relay, next_hop, err);
-	return err;
+		warn_unsent(relay, next_hop, err);
+		return err;
+	}
+	stat_increment(&module->stats[ATTEMPTS]);
+	log_sent(relay, next_hop);
+	return 0;
 }
 
 /* 0: one of the next hops has it; else why none has. */
@@ -172,7 +193,6 @@ static int try_next(struct relay *relay)
 			break;
 		relay->tried |= UINT32_C(1) << i;
 		relay->attempts++;
-		stat_increment(&relay->module->stats[ATTEMPTS]);
 		err = send_to(relay, hops_of(relay)->servers[i].uri,
 			      relay->deadline_ms - now_ms);
 		if (!err)
@@ -184,7 +204,8 @@ static int try_next(struct relay *relay)
 /* 5xx, 408 and silence mean unknown: the next one may know. */
 static bool is_unknown(int status)
 {
-	return status == SIP_NO_ANSWER || status == 408 || status >= 500;
+	return status == SIP_NO_ANSWER || status == 408 ||
+	       (status >= 500 && status < 600);
 }
 
 static void answered(void *arg, handle_t handle,
@@ -205,8 +226,7 @@ static void answered(void *arg, handle_t handle,
 		  uuid_to_text(&relay->procedure_id, id));
 	relay->answered = answer->status != SIP_NO_ANSWER;
 	answer_from(answer, &relay->reply);
-	if (is_unknown(answer->status) && answer->status < 600 &&
-	    !try_next(relay))
+	if (is_unknown(answer->status) && !try_next(relay))
 		stat_increment(&module->stats[FAILED_OVER]);
 	else
 		finish(relay);

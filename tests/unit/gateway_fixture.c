@@ -358,21 +358,33 @@ void gate_prepare(void)
 	log_set_level(LOG_ERROR);
 }
 
-int gate_init(void)
+void gate_offer_core(void)
 {
-	CU_ASSERT_FATAL(!stats_create(&stats));
+	if (!stats)
+		CU_ASSERT_FATAL(!stats_create(&stats));
 	core = (struct core){ .stats = stats,
 			      .system = "b.example",
 			      .node = "bg1",
 			      .has_outside = gate.has_outside };
+}
+
+int gate_init(void)
+{
+	if (!stats)
+		gate_offer_core();
 	return mcmig_module.init(&core, &gate.settings, &module);
+}
+
+void gate_begin(void)
+{
+	core.sip = &wire.sip;
+	CU_ASSERT_FATAL(!mcmig_module.start(module));
 }
 
 void gate_start(void)
 {
 	CU_ASSERT_FATAL(!gate_init());
-	core.sip = &wire.sip;
-	CU_ASSERT_FATAL(!mcmig_module.start(module));
+	gate_begin();
 }
 
 int gate_reload(void)

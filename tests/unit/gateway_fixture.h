@@ -74,8 +74,10 @@ extern struct gate gate;
 
 /* The fixture as above; nothing runs yet. */
 void gate_prepare(void);
-int gate_init(void); /* what the module says to the settings */
-void gate_start(void);
+void gate_offer_core(void); /* all that the fixture allocates itself */
+int gate_init(void);	    /* what the module says to the settings */
+void gate_begin(void);	    /* from then on it receives */
+void gate_start(void);	    /* all of these */
 int gate_reload(void);
 void gate_drain(void);
 size_t gate_pending(void);
