@@ -210,7 +210,7 @@ static const struct {
 	{ A1_HOST, { "sip:" }, false },
 	{ A1_HOST, { "" }, false },
 	{ A1_HOST, { "a.example" }, false },
-	{ A1_HOST, { "tel:+15550100" }, false },
+	{ A1_HOST, { "tel:+15550100" }, true },
 	{ A1_HOST, { "http://a.example/" }, false },
 	{ B1_HOST, { "sip:b.example" }, true },
 	{ B1_HOST, { "sip:b1@b.example" }, true },
