@@ -21,13 +21,13 @@ struct section {
 	char *hop_list[HOPS_MAX];
 	char *domain_list[1];
 	struct gateway_system_settings settings;
+	bool denies_to, denies_from;
 };
 
 struct gateway_node {
 	struct sim *sim;
 	unsigned party;
 	bool up;
-	bool denies;
 	struct timers *timers;
 	struct stats *stats;
 	struct core core;
@@ -88,16 +88,24 @@ static void add_hops(const struct sim *sim, struct section *section,
 }
 
 /* Some let only one kind of procedure pass, until the run heals. */
-static struct setting_list make_policy(struct gateway_node *gateway)
+static struct setting_list make_policy(struct sim *sim, bool *denies)
 {
 	static char all[] = "*", some[] = "mcptt:authorization";
 	static char *all_list[] = { all }, *some_list[] = { some };
-	struct sim *sim = gateway->sim;
 
-	if (sim->healed || !random_chance(&sim->random, sim->plan.denials))
-		return (struct setting_list){ all_list, 1 };
-	gateway->denies = true;
-	return (struct setting_list){ some_list, 1 };
+	*denies =
+	    !sim->healed && random_chance(&sim->random, sim->plan.denials);
+	return (struct setting_list){ *denies ? some_list : all_list, 1 };
+}
+
+bool gateway_node_allows(const struct gateway_node *gateway, unsigned system,
+			 bool to, enum mc_service service,
+			 enum mcinfo_verb verb)
+{
+	const struct section *section = &gateway->sections[system];
+
+	return !(to ? section->denies_to : section->denies_from) ||
+	       (service == MC_SERVICE_MCPTT && verb == MCINFO_AUTHORIZATION);
 }
 
 static void make_system(struct gateway_node *gateway, unsigned other)
@@ -111,8 +119,8 @@ static void make_system(struct gateway_node *gateway, unsigned other)
 		.enabled = true,
 		.domains = { section->domain_list, 1 },
 		.identity = empty,
-		.requests_to = make_policy(gateway),
-		.requests_from = make_policy(gateway),
+		.requests_to = make_policy(sim, &section->denies_to),
+		.requests_from = make_policy(sim, &section->denies_from),
 	};
 	add_hops(sim, section, party_system(gateway->party), other);
 	gateway->system_items[systems->count++] = (struct setting_section){
@@ -144,7 +152,6 @@ static void make_settings(struct gateway_node *gateway)
 	struct sim *sim = gateway->sim;
 	unsigned own = party_system(gateway->party);
 
-	gateway->denies = false;
 	gateway->own_domain_list[0] = sim->nodes[own].system;
 	gateway->settings = (struct gateway_settings){
 		.identity = empty,
@@ -170,10 +177,23 @@ static void make_settings(struct gateway_node *gateway)
 
 static bool is_planned(const struct gateway_node *gateway)
 {
+	const struct sim *sim = gateway->sim;
 	unsigned system = party_system(gateway->party);
 	unsigned number = gateway->party - party_of_gateway(system, 0);
 
-	return number < gateway->sim->plan.gateways[system];
+	return number < sim->plan.gateways[system] &&
+	       !(sim->healed &&
+		 sim->plan.gone[gateway->party - PARTY_GATEWAYS]);
+}
+
+static bool denies(const struct gateway_node *gateway)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		any |= gateway->sections[i].denies_to ||
+		       gateway->sections[i].denies_from;
+	return any;
 }
 
 void gateway_node_start(struct gateway_node *gateway)
@@ -219,7 +239,7 @@ void gateway_node_crash(struct gateway_node *gateway)
 
 void gateway_node_heal(struct gateway_node *gateway)
 {
-	if (gateway->up && gateway->denies)
+	if (denies(gateway) || !is_planned(gateway))
 		gateway_node_crash(gateway);
 	gateway_node_start(gateway);
 }

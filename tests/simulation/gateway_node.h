@@ -6,8 +6,7 @@
 #ifndef MCMIG_SIMULATION_GATEWAY_NODE_H
 #define MCMIG_SIMULATION_GATEWAY_NODE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "mcinfo/mcinfo.h"
 
 #define GATEWAY_ENTRY_US 6000000u
 #define GATEWAY_EXIT_US 9000000u
@@ -23,6 +22,12 @@ void gateway_node_start(struct gateway_node *gateway);
 void gateway_node_crash(struct gateway_node *gateway);
 /* Up, and with a policy that lets everything pass; restarts if need be. */
 void gateway_node_heal(struct gateway_node *gateway);
+
+/* Whether its policy lets requests of this procedure pass to, or from, that
+ * system. */
+bool gateway_node_allows(const struct gateway_node *gateway, unsigned system,
+			 bool to, enum mc_service service,
+			 enum mcinfo_verb verb);
 
 /* When its next timer is due, on sim->now_us; UINT64_MAX: never. */
 uint64_t gateway_node_next_us(const struct gateway_node *gateway);

@@ -64,6 +64,7 @@ void intruder_act(struct sim *sim)
 	const struct request *heard = draw_request(net);
 	struct party *to = draw_party(net), *as = draw_party(net);
 	enum sip_side to_side = draw_side(net, to);
+	const char *identity = NULL;
 	const struct address *address =
 	    &as->addresses[party_is_gateway(as->index) ? SIP_OUTSIDE
 						       : SIP_INSIDE];
@@ -72,13 +73,15 @@ void intruder_act(struct sim *sim)
 		return;
 	/* Of the same system it would be a gateway's or a server's word. */
 	if (random_chance(&sim->random, 300) ||
-	    party_system(as->index) == party_system(to->index) ||
-	    (int)party_system(as->index) ==
-		message_name_speaker(sim, &heard->name))
+	    party_system(as->index) == party_system(to->index))
 		address = &net->parties[PARTY_INTRUDER].addresses[SIP_INSIDE];
+	/* Who may say it says in whose name: in that of all others. */
+	else if ((int)party_system(as->index) ==
+		 message_name_speaker(sim, &heard->name))
+		identity = "sip:mcgateway@elsewhere.example";
 	sim_tell(sim, "%s as %s to %s: %s", describe_party(PARTY_INTRUDER),
 		 address->host, describe_party(to->index),
 		 describe_body(heard->content_type, heard->body,
 			       heard->body_bytes));
-	net_forge(net, heard, address, to, to_side, answered);
+	net_forge(net, heard, address, identity, to, to_side, answered);
 }

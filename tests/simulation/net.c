@@ -14,6 +14,8 @@
 
 #define T1_US 500000u
 #define LIFETIME_US (64u * T1_US) /* of a server transaction (RFC 3261 17) */
+/* Not longer: a finished procedure may be forgotten after 100 s. */
+#define SLOW_MAX_US 40000000u
 #define PROBE_US \
 	5000000u /* so often a silent peer is asked whether it is there */
 
@@ -186,6 +188,16 @@ static void handle_message(struct request *request)
 	to->handler(to->arg, &inbound);
 }
 
+static void look_at(void *arg, uint64_t incarnation)
+{
+	struct request *request = arg;
+
+	if (!request->to->up || request->to->incarnation != incarnation)
+		return;
+	node_enter(request->net->sim, request->to->index);
+	handle_message(request);
+}
+
 static void take(struct request *request)
 {
 	static const struct sip_reply ok = { .status = 200 };
@@ -204,8 +216,11 @@ static void take(struct request *request)
 	if (request->rogue == ROGUE_EARLY)
 		sim_after(sim, random_between(&sim->random, 1000, 2000000),
 			  give_up_early, request, to->incarnation);
-	node_enter(sim, to->index);
-	handle_message(request);
+	if (request->rogue == ROGUE_SLOW)
+		sim_after(sim, random_between(&sim->random, 1000, SLOW_MAX_US),
+			  look_at, request, to->incarnation);
+	else
+		look_at(request, to->incarnation);
 }
 
 /* As lib/sip does before anybody is asked: nothing is kept of it. */
@@ -414,25 +429,27 @@ static int net_send(struct sip *sip, const struct sip_outbound *message,
 }
 
 void net_forge(struct net *net, const struct request *like,
-	       const struct address *address, struct party *to,
-	       enum sip_side to_side, sip_answer_h *answered)
+	       const struct address *address, const char *identity,
+	       struct party *to, enum sip_side to_side, sip_answer_h *answered)
 {
 	struct party *from = &net->parties[PARTY_INTRUDER];
 	struct request *request = request_add(net);
-	char identity[MCID_SIZE + 2];
-	const struct sip_header header = { "P-Asserted-Identity", identity };
+	char asserted[MCID_SIZE + 2];
+	const struct sip_header header = { "P-Asserted-Identity", asserted };
 	const struct sip_outbound message = {
 		.request_uri = like->request_uri,
 		.from = like->from_uri,
 		.headers = &header,
-		.header_count = like->asserted_count != 0,
+		.header_count = identity || like->asserted_count,
 		.content_type = like->content_type,
 		.body = like->body,
 		.body_bytes = like->body_bytes,
 	};
 
-	snprintf(identity, sizeof(identity), "<%s>",
-		 like->asserted_count ? like->asserted[0] : "");
+	snprintf(asserted, sizeof(asserted), "<%s>",
+		 identity		? identity
+		 : like->asserted_count ? like->asserted[0]
+					: "");
 	request->from = from;
 	request->source_host = address->host;
 	request->to = to;
@@ -476,7 +493,7 @@ static bool net_is_down(struct sip *sip, const char *next_hop)
 
 	if (happens(net, net->sim->plan.doubts))
 		return true;
-	if (!since_us || !net->sim->plan.probes)
+	if (!since_us)
 		return false;
 	if (to->up && net->sim->now_us > since_us + PROBE_US)
 		from->silent_since_us[to->index] = 0;

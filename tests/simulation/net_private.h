@@ -86,11 +86,12 @@ struct net {
 };
 
 /*
- * The intruder says what `like` says as if it came from `address`; `arg` of the
- * answer is the network, `handle` the forged request's index + 1.
+ * The intruder says what `like` says as if it came from `address`, in the name
+ * of `identity`; NULL: in the same name. `arg` of the answer is the network,
+ * `handle` the forged request's index + 1.
  */
 void net_forge(struct net *net, const struct request *like,
-	       const struct address *address, struct party *to,
-	       enum sip_side to_side, sip_answer_h *answered);
+	       const struct address *address, const char *identity,
+	       struct party *to, enum sip_side to_side, sip_answer_h *answered);
 
 #endif

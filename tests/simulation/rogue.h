@@ -14,6 +14,7 @@ enum rogue_mode {
 	ROGUE_STATUS,  /* another final status, never 200 or 481 */
 	ROGUE_SILENT,  /* the answer is lost */
 	ROGUE_EARLY,   /* 504 at once; the relay goes on */
+	ROGUE_SLOW,    /* it is looked at when the sender has given up */
 	ROGUE_SWALLOW, /* 200 at once, and nothing is delivered: a lie */
 	ROGUE_DENY,    /* 481 instead of 200: a lie too */
 };

@@ -65,12 +65,13 @@ struct sim_plan {
 	unsigned denials;    /* gateways whose policy denies much */
 	unsigned intrusions; /* in all */
 	unsigned doubts;     /* next hops taken for down */
-	bool probes;	     /* silent next hops are taken for down */
 	bool refuses;	     /* TCP to who is down fails at once */
 	uint32_t peer_rate, user_rate;
 	unsigned gateways[SIM_SYSTEMS];
 	/* Whether that system puts its gateways between itself and another. */
 	bool via[SIM_SYSTEMS][SIM_SYSTEMS];
+	/* One of two that does not come back when the run heals. */
+	bool gone[SIM_SYSTEMS * SIM_GATEWAYS];
 	unsigned rogue[SIM_SYSTEMS * SIM_GATEWAYS];
 	bool lies;		/* of rogues */
 	uint64_t token_life_us; /* 0: none are asked for */
