@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mcmig-load: plays partner MC servers or MC service clients and measures what
- * the server under test does; or the primary MC server behind a relay. Its SIP is its own (no Sofia), so that it costs
- * little and checks the server with other eyes.
+ * the server under test does; or the primary MC server behind a relay. Its SIP
+ * is its own (no Sofia), so that it costs little and checks the server with
+ * other eyes.
  */
 #ifndef MCMIG_BENCH_LOAD_H
 #define MCMIG_BENCH_LOAD_H
