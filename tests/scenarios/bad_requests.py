@@ -71,32 +71,39 @@ BAD_AT_PRIMARY = {
 }
 
 
-def refuse(stage, status, changes):
-    """Sends it; expects the status, and an untouched store."""
-    stage.procedure()
+def send_bad(stage, at, status, changes):
+    """Sends it, and expects the status."""
     changes = {'body': REQUEST, **changes}
     values = {'method': 'MESSAGE', 'type': MCPTT_INFO,
               'request_uri': 'sip:b.example', 'headers': 'Max-Forwards: 70',
-              'expect': 'Warning: 399' if status in (400, 404) else '.',
+              'expect': 'Warning: 399' if status in (400, 403, 404) else '.',
               'status': status, **changes}
     known = {**stage.values, **values}
     for word in ('sequence_attribute', 'partner_id', 'primary_id',
                  'procedure'):
         values['body'] = values['body'].replace(f'@{word}@', str(known[word]))
-    stage.send('bad_request', **values)
+    stage.send('bad_request', at=at, **values)
+
+
+def refuse(stage, at, status, changes):
+    """The same, with an untouched store."""
+    stage.procedure()
+    send_bad(stage, at, status, changes)
     stage.expect_rows(PROCEDURES, NONE)
 
 
-@case('partner', over=('tcp',), what={**BAD, **BAD_AT_PARTNER})
+@case('partner', over=('tcp',), path=('direct',),
+      what={**BAD, **BAD_AT_PARTNER})
 def refuses(stage, what):
     status, changes = {**BAD, **BAD_AT_PARTNER}[what]
     stage.values['from'] = stage.values['partner_id']
-    refuse(stage, status, {'sequence_attribute': '', **changes})
+    refuse(stage, 'client', status, {'sequence_attribute': '', **changes})
 
 
-@case('primary', over=('tcp',), what={**BAD, **BAD_AT_PRIMARY})
+@case('primary', over=('tcp',), path=('direct',),
+      what={**BAD, **BAD_AT_PRIMARY})
 def refuses_partner(stage, what):
     status, changes = {**BAD, **BAD_AT_PRIMARY}[what]
     stage.values['from'] = f'sip:{stage.values["partner_system"]}'
-    refuse(stage, status, {'sequence_attribute': ' sequence="12345678"',
-                           **changes})
+    refuse(stage, 'peer', status,
+           {'sequence_attribute': ' sequence="12345678"', **changes})

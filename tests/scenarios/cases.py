@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The cases: each message of each flow of TS 23.280 10.6.3.3, good and bad.
 
-The server under test is b.example. As partner it hosts sip:visitorNNNNN@..., as
-primary it is home to sip:userNNNNN@...; SIPp plays everybody else."""
+The server under test is that of b.example. As partner it hosts
+sip:visitorNNNNN@..., as primary it is home to sip:userNNNNN@...; SIPp plays
+everybody else. Each case plays on the direct path and through b.example's
+gateway, where SIPp is the other system's gateway."""
+
+import itertools
 
 from play import failure
 
 CASES = []
 BOTH = ('udp', 'tcp')
+PATHS = ('direct', 'gateway')
 VERBS = ('authorization', 'deauthorization')
 
 MAPPING = '''SELECT status FROM partner_mapping
@@ -27,20 +32,26 @@ DONE = [('4', '1')]
 NONE = [('0',)]
 
 
-def case(role, *, over=BOTH, provision='', alone=False, **each):
-    """Registers a case; with a keyword, one for each of its values."""
+def case(role, *, over=BOTH, path=PATHS, provision='', alone=False,
+         gateway=None, two_hops=False, **each):
+    """Registers a case for each transport and path, and with further keywords
+    for each of their values together. The roles 'exit' and 'entry' are those of
+    the gateway, between two SIPp; `gateway`: settings of the peer system there,
+    `two_hops`: who takes the messages has a second address."""
     def register(function):
-        variants = [{}]
-        for name, values in each.items():
-            variants = [{name: value} for value in values]
-        for variant in variants:
-            words = [role, function.__name__, *map(str, variant.values())]
-            for transport in over:
+        of_gateway = role in ('exit', 'entry')
+        paths = ('gateway',) if of_gateway else path
+        for variant in itertools.product(*each.values()):
+            words = [role, function.__name__, *map(str, variant)]
+            for transport, way in itertools.product(over, paths):
                 CASES.append({
                     'name': ' '.join(words).replace('_', ' '), 'role': role,
-                    'transport': transport, 'provision': provision,
-                    'alone': alone,
-                    'play': lambda stage, v=variant: function(stage, **v)})
+                    'of_gateway': of_gateway, 'transport': transport,
+                    'path': way,
+                    'provision': provision, 'alone': alone,
+                    'gateway': gateway or {}, 'two_hops': two_hops,
+                    'play': lambda stage, v=dict(zip(each, variant)):
+                        function(stage, **v)})
         return function
     return register
 

@@ -15,13 +15,16 @@ import time
 import uuid
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-PORTS = {'client': 5060, 'peer': 5062}     # where the server finds them
-RECEIVER_PORTS = {'client': 5061, 'peer': 5063}     # behind a relay
+# Where they are found: the client, the other MC system's server or gateway, a
+# server of our own system inside of its gateway, the second address of either.
+PORTS = {'client': 5060, 'peer': 5062, 'inside': 5064, 'second': 5066}
+RECEIVER_PORTS = {who: port + 1 for who, port in PORTS.items()}  # of a relay
 SENDER_PORT = 5070      # of a case's first scenario
 PLAY_S = 20     # until a scenario must have ended
 BOUND_S = 10    # until SIPp has its port
 POLL_S = 0.01
 TOLD = 3000     # characters of each of SIPp's logs in a failure
+NEVER = 'no such text'
 
 
 SUCCESS = {'result': '<result>success</result>',
@@ -149,22 +152,25 @@ class Scenario:
 
 
 class Stage:
-    """What one case plays on: its own peer system, users and ports."""
+    """What one case plays on: its own peer system, users and ports. `parties`:
+    who of PORTS plays, with the host that is his alone and the address to which
+    he sends. `daemon`: whose counters are looked at."""
 
-    def __init__(self, *, folder, transport, server, host, values, store):
+    def __init__(self, *, folder, transport, parties, values, store, daemon):
         self.folder = folder
         self.transport = transport
         self.values = values
         self.scenarios = []
-        self._host = host       # of nobody else: all its ports are free
+        self._parties = parties
         self._store = store
-        self._server = server
+        self._daemon = daemon
         self._last_stamp_us = 0
         self._relays = {}
         if transport == 'udp':
             self._relays = {
-                who: Relay((host, port), server, (host, RECEIVER_PORTS[who]))
-                for who, port in PORTS.items()}
+                who: Relay((host, PORTS[who]), remote,
+                           (host, RECEIVER_PORTS[who]))
+                for who, (host, remote) in parties.items()}
 
     def stamp_us(self):
         """The time, but growing."""
@@ -186,46 +192,81 @@ class Stage:
 
     def _play(self, name, values, host, port, *arguments):
         defaults = {'service': 'mcptt', 'status': 200, 'status_line': '200 OK',
-                    'expect': 'SIP/2.0', 'answer_header': 'User-Agent: SIPp', **SUCCESS}
+                    'expect': 'SIP/2.0', 'unexpected': NEVER, 'hidden': NEVER,
+                    'from_tag': '[call_number]', 'hops_given': 70,
+                    'answer_header': 'User-Agent: SIPp', **SUCCESS}
         scenario = Scenario(self, name, {**defaults, **self.values, **values},
                             ['-i', host, '-p', str(port), *arguments])
         self.scenarios.append(scenario)
         return scenario
 
-    def listen(self, name, *, lose=0, **values):
-        """Starts a scenario that waits for a request of the server, whose
-        first `lose` datagrams are lost."""
-        who = 'client' if name.startswith('client') else 'peer'
-        port = PORTS[who]
+    def _identity(self, who):
+        """What he calls himself, and is called."""
+        is_ours = who == 'inside' or (who == 'second'
+                                      and self.values['role'] == 'entry')
+        system = 'own_system' if is_ours else 'peer_system'
+        return f'sip:{self.values[system]}'
+
+    @staticmethod
+    def _who(name, at):
+        return at or ('client' if name.startswith('client') else 'peer')
+
+    def listen(self, name, *, at=None, lose=0, **values):
+        """Starts a scenario that waits for a request, whose first `lose`
+        datagrams are lost."""
+        who = self._who(name, at)
+        host, port = self._parties[who][0], PORTS[who]
         if self._relays:
             self._relays[who].lose = lose
             port = RECEIVER_PORTS[who]
-        scenario = self._play(name, values, self._host, port)
+        scenario = self._play(name, {'sender': self.values['own'],
+                                     'receiver': self._identity(who),
+                                     **values}, host, port)
         deadline = time.monotonic() + BOUND_S
         # It may have done its part, and be gone, before we look.
         while scenario.is_running() and \
-                not is_bound((self._host, port), self.transport):
+                not is_bound((host, port), self.transport):
             if time.monotonic() > deadline:
                 raise Failure(f'{name}: does not listen on {port}')
             time.sleep(POLL_S)
         return scenario
 
-    def send(self, name, *, host=None, **values):
-        """Plays a scenario that sends to the server; from another host, if
-        one is given."""
-        remote = self._server
+    def send(self, name, *, at=None, host=None, remote=None, **values):
+        """Plays a scenario that sends; from another host or to another
+        address, if one is given."""
+        who = self._who(name, at)
+        own_host, own_remote = self._parties[who]
+        remote = remote or own_remote
         via_port = '[local_port]'
         arguments = []
         if name.startswith('client'):
             via_port = PORTS['client']
             if self._relays:
-                remote = (self._host, PORTS['client'])
+                remote = (own_host, PORTS['client'])
         if 'retransmitted' in name:
             arguments.append('-nr')     # SIPp would swallow the second answer
         port = SENDER_PORT + len(self.scenarios)
-        self._play(name, {'via_port': via_port, **values},
-                   host or self._host, port, *arguments,
+        identity = self._identity(who)
+        self._play(name, {'via_port': via_port, 'sender': identity,
+                          'asserted': identity, 'receiver': self.values['own'],
+                          **values},
+                   host or own_host, port, *arguments,
                    f'{remote[0]}:{remote[1]}').finish()
+
+    def counters(self):
+        return {row['name']: row['value'] for row in self._daemon.ctl('stats')}
+
+    @contextlib.contextmanager
+    def counted(self, **changes):
+        """Compares what the daemon counts meanwhile: the change of each
+        counter, its dot an underscore. For cases that play alone."""
+        before = self.counters()
+        yield
+        after = self.counters()
+        for name, change in changes.items():
+            name = name.replace('_', '.', 1)
+            if after[name] - before[name] != change:
+                raise Failure(f'{name}: {before[name]}, then {after[name]}')
 
     def expect_rows(self, sql, expected):
         """Compares what the store holds; `sql` may name @values@."""
