@@ -42,7 +42,7 @@ static const struct {
 	{ 413, "body too large" },
 	{ 415, "media type not supported" },
 	{ 480, "not reachable now" },
-	{ 481, "no such procedure" },
+	{ 481, "procedure not awaited" },
 	{ 482, "loop detected" },
 	{ 483, "too many hops" },
 	{ 500, "failure of the next MC server" },

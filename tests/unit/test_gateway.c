@@ -244,7 +244,7 @@ static const struct passing all_passing[] = {
 	  0 },
 	{ { .status = 481, .warning = "procedure not awaited (secret)" },
 	  481,
-	  "no such procedure",
+	  "procedure not awaited",
 	  0 },
 	{ { .status = 482 }, 482, "loop detected", 0 },
 	{ { .status = 483 }, 483, "too many hops", 0 },

@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# mcmigd takes every configuration of doc/examples and of doc/gateways.md.
+set -eu
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# Each block that begins with "modules" of a page becomes a file.
+extract() {
+	awk -v folder="$folder" -v name="$(basename "$1" .md)" '
+		/^```$/ && file { close(file); file = ""; next }
+		/^```/ { fresh = 1; next }
+		fresh && /^modules/ {
+			file = folder "/" name "-" ++count ".conf"
+		}
+		{ fresh = 0 }
+		file { print > file }
+	' "$1"
+}
+
+cp "$srcdir"/doc/examples/*.conf "$folder"
+extract "$srcdir/doc/gateways.md"
+checked=0
+for conf in "$folder"/*.conf; do
+	sed "1i module_directory = \"$PWD/.libs\"" "$conf" >"$conf.here"
+	if ! src/mcmigd -c "$conf.here" --check; then
+		echo "$(basename "$conf") is not valid"
+		exit 1
+	fi
+	checked=$((checked + 1))
+done
+test "$checked" -ge 6
