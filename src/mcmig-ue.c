@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "sip/stack.h"
 #include "stats/stats.h"
+#include "ue_login.h"
 #include "ue_options.h"
 #include "ue_procedure.h"
 #include "ue_server.h"
@@ -110,6 +111,12 @@ out:
 	return result;
 }
 
+static int log_in(struct ue_options *options)
+{
+	return ue_login(options->login, options->user, options->request.service,
+			&options->request.access_token);
+}
+
 int main(int argc, char **argv)
 {
 	struct ue_options options;
@@ -123,6 +130,10 @@ int main(int argc, char **argv)
 	if (err)
 		goto out;
 	log_set_level(options.verbose ? LOG_DEBUG : LOG_ERROR);
+	if (options.login && log_in(&options)) {
+		result = UE_NO_TOKEN;
+		goto out;
+	}
 	result = options.print_body ? print_body(&options) : run(&options);
 out:
 	ue_options_clear(&options);

@@ -24,6 +24,8 @@ enum option_key {
 	OPT_SERVICE,
 	OPT_PROCEDURE,
 	OPT_TOKEN,
+	OPT_LOGIN,
+	OPT_USER,
 	OPT_TIMEOUT,
 	OPT_JSON,
 	OPT_PRINT_BODY,
@@ -40,6 +42,8 @@ static const struct option option_table[] = {
 	{ "service", required_argument, NULL, OPT_SERVICE },
 	{ "procedure", required_argument, NULL, OPT_PROCEDURE },
 	{ "token", required_argument, NULL, OPT_TOKEN },
+	{ "login", required_argument, NULL, OPT_LOGIN },
+	{ "user", required_argument, NULL, OPT_USER },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "print-body", no_argument, NULL, OPT_PRINT_BODY },
@@ -61,13 +65,15 @@ static const char help_text[] =
     "  --service NAME      mcptt (default), mcvideo or mcdata\n"
     "  --procedure UUID    procedure ID (default: a new one)\n"
     "  --token FILE        access token, sent as it is\n"
+    "  --login URL         gets one from this identity management (lab)\n"
+    "  --user NAME         user name there (default: the partner ID)\n"
     "  --timeout SECONDS   wait so long for the response (default 35)\n"
     "  --json              one JSON object a line for each step\n"
     "  --print-body        show the document; send nothing\n"
     "  --verbose           log what the SIP stack does\n"
     "\n"
     "Exit status: 0 success, 1 failure response, 2 refused by SIP,\n"
-    "3 nothing heard in time.\n";
+    "3 nothing heard in time, 69 no access token.\n";
 
 static int refuse(const char *option, const char *value, const char *reason)
 {
@@ -160,6 +166,12 @@ static int parse_value(struct ue_options *options, int key, const char *value)
 		return parse_procedure(request, value);
 	case OPT_TOKEN:
 		return read_token(request, value);
+	case OPT_LOGIN:
+		options->login = value;
+		return 0;
+	case OPT_USER:
+		options->user = value;
+		return 0;
 	case OPT_TIMEOUT:
 		err = parse_number("--timeout", value, TIMEOUT_MAX_S, &number);
 		options->timeout_ms = number * 1000;
@@ -225,6 +237,18 @@ static int check_complete(const struct ue_options *options)
 	return EINVAL;
 }
 
+static int check_login(struct ue_options *options)
+{
+	if (options->user && !options->login)
+		return refuse("--user", options->user, "needs --login");
+	if (options->login && options->request.access_token)
+		return refuse("--login", options->login,
+			      "cannot go with --token");
+	if (!options->user)
+		options->user = options->request.partner_id;
+	return 0;
+}
+
 static void complete(struct mcinfo *request)
 {
 	if (!request->has_procedure_id)
@@ -255,6 +279,8 @@ int ue_options_parse(struct ue_options *options, int argc, char **argv)
 			  : parse_verb(&options->request, argv[optind]);
 	if (!err)
 		err = check_complete(options);
+	if (!err)
+		err = check_login(options);
 	if (err)
 		return err;
 	complete(&options->request);

@@ -16,6 +16,8 @@ struct ue_server {
 struct ue_options {
 	struct ue_server server;
 	struct mcinfo request; /* with its token; mcinfo_clear() frees it */
+	const char *login;     /* URL of an identity management; NULL: none */
+	const char *user;      /* name there */
 	uint32_t timeout_ms;
 	bool json;
 	bool print_body;
@@ -29,6 +31,7 @@ enum ue_exit {
 	UE_REFUSED = 2,	  /* a final SIP answer has refused the request */
 	UE_SILENCE = 3,	  /* no response flow came in time */
 	UE_USAGE = 64,	  /* EX_USAGE: nothing was sent */
+	UE_NO_TOKEN = 69, /* EX_UNAVAILABLE: no login, nothing was sent */
 	UE_INTERNAL = 70, /* EX_SOFTWARE: no memory, no socket */
 };
 

@@ -24,6 +24,7 @@ static const char *end_text(enum ue_exit exit_status)
 	case UE_SILENCE:
 		return "nothing heard in time";
 	case UE_USAGE:
+	case UE_NO_TOKEN:
 	case UE_INTERNAL:
 		break;
 	}

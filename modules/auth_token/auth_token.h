@@ -33,6 +33,7 @@ struct auth_token_settings {
 struct asked_key {
 	uint64_t hash;
 	uint64_t round; /* when this one is over, it is known what to say */
+	uint64_t asked_ms;
 };
 #define ASKED_KEYS 16
 

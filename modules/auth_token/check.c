@@ -3,29 +3,43 @@
 #include "auth_token/auth_token.h"
 #include "base/clock.h"
 
+/* Longer than a client waits after a 503, so that it hears a refusal. */
+#define UNKNOWN_FOR_MS 60000
+
+static struct asked_key *find_asked(struct identity *identity, uint64_t hash)
+{
+	for (unsigned i = 0; i < ASKED_KEYS; i++) {
+		struct asked_key *asked = &identity->asked[i];
+
+		if (asked->round && asked->hash == hash)
+			return asked;
+	}
+	return &identity->asked[identity->asked_next++ % ASKED_KEYS];
+}
+
 /*
  * Its issuer may have made the key since the last round: only a round that
- * begins after the first question can tell. Unknown IDs that come in floods
- * push each other out and are asked again: they cost a table's place each, and
- * no more rounds than the source allows.
+ * begins after the question can tell, and what it tells holds for a minute.
+ * Unknown IDs that come in floods push each other out and are asked again: they
+ * cost a table's place each, and no more rounds than the source allows.
  */
 static bool is_settled(struct identity *identity, uint64_t hash)
 {
-	struct asked_key *place;
+	struct asked_key *asked = find_asked(identity, hash);
+	uint64_t now_ms = clock_monotonic_ms();
 
-	for (unsigned i = 0; i < ASKED_KEYS; i++) {
-		if (identity->asked[i].round &&
-		    identity->asked[i].hash == hash) {
-			if (identity->good_round >= identity->asked[i].round)
-				return true;
+	if (asked->hash == hash && asked->round) {
+		if (identity->good_round < asked->round) {
 			source_ask(identity->source);
 			return false;
 		}
+		if (now_ms - asked->asked_ms < UNKNOWN_FOR_MS)
+			return true;
 	}
-	place = &identity->asked[identity->asked_next++ % ASKED_KEYS];
-	*place = (struct asked_key){
+	*asked = (struct asked_key){
 		.hash = hash,
 		.round = source_ask(identity->source),
+		.asked_ms = now_ms,
 	};
 	return false;
 }
@@ -85,8 +99,10 @@ static enum authorizer_result check(struct auth_token *auth,
 	}
 	if (!auth->cache)
 		return check_anew(auth, request, now_s, NULL, reasonp);
-	if (token_cache_digest(auth->cache, request->token, digest))
+	if (token_cache_digest(auth->cache, request->token, digest)) {
+		*reasonp = "there is no memory to check it";
 		return AUTHORIZER_LATER;
+	}
 	claims = token_cache_find(auth->cache, digest);
 	if (!claims)
 		return check_anew(auth, request, now_s, digest, reasonp);

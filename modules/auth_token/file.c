@@ -30,7 +30,7 @@ static struct file_mark mark_of(const struct stat *status)
 
 static bool is_same(const struct file_mark *a, const struct file_mark *b)
 {
-	return a->device == b->device && a->inode == b->inode &&
+	return a->inode && a->device == b->device && a->inode == b->inode &&
 	       a->bytes == b->bytes && a->changed.tv_sec == b->changed.tv_sec &&
 	       a->changed.tv_nsec == b->changed.tv_nsec;
 }

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent / 'scripts')]
 
 import documents  # noqa: E402
 import lablib  # noqa: E402
+import labtoken  # noqa: E402
 import sippeer  # noqa: E402
 
 STORE = os.environ.get('MCMIG_STORE', 'sqlite')
@@ -174,6 +175,42 @@ def ue():
                                  for line in done.stdout.splitlines()]
 
     return run
+
+
+class Idms:
+    """An identity management that serves a JWKS, which tests may change."""
+
+    def __init__(self, folder):
+        self.key = folder / 'idms-key.pem'
+        self.jwks = folder / 'idms-jwks.json'
+        self.process = None
+        self.port = 0
+        labtoken.make_key(self.key, self.jwks)
+
+    @property
+    def url(self):
+        return f'http://127.0.0.1:{self.port}'
+
+    def start(self):
+        """Again at the same port."""
+        self.process = subprocess.Popen(
+            [lablib.ROOT / 'scripts/idms', 'serve', '--key', self.key,
+             '--jwks', self.jwks, '--port', str(self.port)],
+            stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().rpartition(':')[2])
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def idms(tmp_path):
+    server = Idms(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 STATE_TABLES = ('procedure', 'user_state', 'partner_mapping',

@@ -67,6 +67,8 @@ class Parsed:
         self.procedure = flow.get('procedure')
         self.sequence = flow.get('sequence')
         self.order = flow.get('order')
+        token = root.find(f'.//{{*}}{self.service}-access-token/*')
+        self.access_token = None if token is None else token.text
         values = {child.tag.partition('}')[2]: child.text for child in flow}
         self.partner_id = values['partner-mc-service-id']
         self.primary_id = values['primary-mc-service-id']

@@ -8,6 +8,7 @@ import pytest
 
 import documents
 import lablib
+import labtoken
 
 
 def server_of(peer):
@@ -180,6 +181,42 @@ def test_token(make_peer, start, tmp_path):
         in request.body
     respond(peer, request)
     assert client.wait()[0] == 0
+
+
+@pytest.mark.parametrize('service', documents.SERVICES)
+def test_login(make_peer, start, idms, pair, service):
+    """By default for the partner ID, with the scope of the service."""
+    peer = make_peer(auto_reply=200)
+    client = start(peer, 'authorize', '--login', idms.url,
+                   '--service', service)
+    request = peer.request()
+    claims = labtoken.claims_in(documents.Parsed(request.body).access_token)
+    assert claims[f'{service}_id'] == pair.partner_id
+    assert labtoken.SERVICES[service][1] in claims['scope'].split()
+    respond(peer, request)
+    assert client.wait()[0] == 0
+
+
+def test_login_as_another_user(make_peer, start, idms):
+    peer = make_peer(auto_reply=200)
+    client = start(peer, 'authorize', '--login', idms.url + '/token',
+                   '--user', 'sip:a+b&c=d@b.example')
+    request = peer.request()
+    claims = labtoken.claims_in(documents.Parsed(request.body).access_token)
+    assert claims['mcptt_id'] == 'sip:a+b&c=d@b.example'
+    respond(peer, request)
+    assert client.wait()[0] == 0
+
+
+@pytest.mark.parametrize('path, reason', (
+    ('/other', 'HTTP status 404, error not_found'),
+    ('/jwks', 'HTTP status 404')))
+def test_login_that_fails(idms, path, reason):
+    done = run('authorize', '--print-body', '--login', idms.url + path,
+               '--partner-id', 'sip:v@b.example', '--profile', '1',
+               '--primary-id', 'sip:u@a.example')
+    assert done.returncode == 69
+    assert reason in done.stderr and not done.stdout
 
 
 def run(*arguments):

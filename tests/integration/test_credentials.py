@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Access tokens at a partner MC system: good ones, wrong ones, and keys that
+change. All kinds of wrong tokens are in tests/unit/test_token.c."""
+
+import time
+
+import pytest
+
+import labtoken
+
+ISSUER = 'https://idms.b.example'
+
+
+@pytest.fixture(scope='module')
+def token_lab(folder, cluster):
+    from conftest import lab_options, stop_in_order
+    import lablib
+    options, name = lab_options(cluster, {'tokens': True})
+    lab = lablib.Lab(folder / name, **options)
+    lab.start()
+    yield lab
+    stop_in_order(lab)
+
+
+def token_for(key, pair, *, header=None, service='mcptt', **claims):
+    good = labtoken.claims_of(pair.partner_id, [service], ISSUER, 'mcmig')
+    return key.token({**good, **claims}, header)
+
+
+@pytest.fixture
+def ask(ue, tmp_path):
+    """Runs mcmig-ue with this token: exit status, steps."""
+    def run(system, pair, token, *options, verb='authorize'):
+        file = tmp_path / 'token'
+        file.write_text(token)
+        return ue(verb, system.server, pair, '--token', str(file), *options)
+
+    return run
+
+
+def stats(system):
+    return {row['name'].partition('.')[2]: row['value']
+            for row in system.ctl('stats')
+            if row['name'].startswith('auth_token.')}
+
+
+def answer(steps):
+    return next(step for step in steps if step['step'] == 'answer')
+
+
+def answers(steps):
+    return [step['status'] for step in steps if step['step'] == 'answer']
+
+
+@pytest.mark.parametrize('service', labtoken.SERVICES)
+def test_good_token(token_lab, pair, ask, service):
+    """In and out again with the same token: it is remembered."""
+    system = token_lab.b
+    key = labtoken.Key.load(system.token_key)
+    token = token_for(key, pair, service=service)
+    before = stats(system)
+    assert ask(system, pair, token, '--service', service)[0] == 0
+    assert ask(system, pair, token, '--service', service,
+               verb='deauthorize')[0] == 0
+    after = stats(system)
+    assert after['allowed'] == before['allowed'] + 2
+    assert after['cache_hits'] == before['cache_hits'] + 1
+    assert token.split('.')[2] not in system.log.read_text()
+
+
+NOW = int(time.time())
+WRONG = (
+    ({'exp': NOW - 60}, {}, 'it has expired'),
+    ({'nbf': NOW + 600}, {}, 'it is not valid yet'),
+    ({'exp': None}, {}, 'it has no exp'),
+    ({'aud': 'others'}, {}, 'it is for another audience'),
+    ({'iss': 'https://idms.a.example'}, {}, 'its issuer is not known'),
+    ({'scope': 'openid'}, {}, 'its scope has not the service'),
+    ({'client_id': None}, {}, 'it has no client_id'),
+    ({'mcptt_id': 'sip:visitor00399@b.example'}, {}, 'it names another user'),
+    ({'mcptt_id': None}, {}, 'it has no ID for the service'),
+    ({}, {'alg': 'none'}, 'its alg is none: it is not signed'),
+    ({}, {'alg': 'HS256'}, 'its alg is an HMAC: a shared secret'),
+    ({}, {'alg': 'ES384'}, 'its alg is not allowed'),
+    ({}, {'jku': 'https://evil.example/'},
+     'its header has jku: a place for keys'),
+    ({}, {'crit': ['exp']},
+     'its header has crit: an extension that we do not know'),
+    ({}, {'typ': 'JOSE'}, 'its typ is of no access token'),
+)
+
+
+@pytest.mark.parametrize('claims, header, reason', WRONG)
+def test_wrong_token(token_lab, pair, ask, rows, wait_until, claims, header,
+                     reason):
+    """The client hears that it failed, the log why; nothing is stored."""
+    system = token_lab.b
+    key = labtoken.Key.load(system.token_key)
+    token = token_for(key, pair, header=header, **claims)
+    rows_before, before = rows(system), stats(system)
+    status, steps = ask(system, pair, token)
+    assert status == 2
+    assert answer(steps)['status'] == 403
+    assert '101 service authorisation failed' in answer(steps)['warning']
+    assert rows(system) == rows_before
+    assert stats(system)['refused'] == before['refused'] + 1
+
+    def is_logged():  # at most ten lines a second: until it is its turn
+        return f'reason="{reason}"' in system.log.read_text() or \
+            ask(system, pair, token)[0] != 2
+
+    wait_until(is_logged)
+    log = system.log.read_text()
+    assert token.split('.')[1] not in log and token.split('.')[2] not in log
+
+
+def test_forged_token(token_lab, pair, ask):
+    """Signed with another key that says to be the right one."""
+    key = labtoken.Key.load(token_lab.b.token_key)
+    token = token_for(labtoken.Key.create(), pair, header={'kid': key.kid})
+    status, steps = ask(token_lab.b, pair, token)
+    assert (status, answer(steps)['status']) == (2, 403)
+
+
+def test_no_token(token_lab, pair, ue):
+    status, steps = ue('authorize', token_lab.b.server, pair)
+    assert (status, answer(steps)['status']) == (2, 403)
+
+
+# --- Keys that change ------------------------------------------------------
+
+def test_file_that_changes(make_lab, make_pair, ask, wait_until):
+    """New keys are known at once, tokens of removed ones refused, also those
+    that are remembered; a broken file changes nothing."""
+    system = make_lab(tokens=True).b
+    old, new = labtoken.Key.load(system.token_key), labtoken.Key.create()
+    pair = make_pair()
+    token = token_for(old, pair)
+    assert ask(system, pair, token)[0] == 0
+
+    system.jwks.write_text('{"keys": [')
+    wait_until(lambda: stats(system)['fetch_failures'])
+    assert ask(system, pair, token, verb='deauthorize')[0] == 0
+
+    # It asks again on 503, until the file has been looked at.
+    system.jwks.write_text(labtoken.jwks_of(new))
+    assert ask(system, make_pair(), token)[0] == 2
+    pair = make_pair()
+    assert ask(system, pair, token_for(new, pair))[0] == 0
+
+
+@pytest.fixture
+def url_lab(make_lab, idms, folder):
+    def make(**settings):
+        return make_lab(tokens=True, settings={
+            '': {'log_level': 'debug'},
+            'auth_token': {
+                'refetch_interval': '100ms', **settings,
+                ('identity_management', ISSUER): {
+                    'jwks_url': idms.url + '/jwks', 'audience': ['mcmig'],
+                    'jwks_cache': str(folder / 'cache.json')}}}).b
+
+    return make
+
+
+def test_url(url_lab, idms, make_pair, ask, wait_until):
+    """A key that is not known is looked for, and refused if it is not there;
+    it counts as soon as it is."""
+    system = url_lab(refresh_interval='500ms')
+    pair, new = make_pair(), labtoken.Key.create()
+    assert ask(system, pair,
+               token_for(labtoken.Key.load(idms.key), pair))[0] == 0
+    pair = make_pair()
+    token = token_for(new, pair)
+    status, steps = ask(system, pair, token)
+    assert (status, answers(steps)[-1]) == (2, 403)
+    idms.jwks.write_text(
+        labtoken.jwks_of(labtoken.Key.load(idms.key), new))
+    wait_until(lambda: stats(system)['keys'] == 2)
+    assert ask(system, pair, token)[0] == 0
+
+
+def test_rotation(url_lab, idms, make_pair, ask):
+    system = url_lab()
+    new = labtoken.Key.create()
+    idms.jwks.write_text(labtoken.jwks_of(new))
+    pair = make_pair()
+    assert ask(system, pair, token_for(new, pair))[0] == 0
+    assert stats(system)['keys'] == 1
+
+
+def test_server_that_is_away(url_lab, idms, make_pair, ask, wait_until):
+    """Its keys stay good, also over a restart."""
+    system = url_lab(refresh_interval='200ms')
+    key = labtoken.Key.load(idms.key)
+    wait_until(lambda: stats(system)['keys'])
+    idms.stop()
+    wait_until(lambda: stats(system)['fetch_failures'] >= 2)
+    pair = make_pair()
+    assert ask(system, pair, token_for(key, pair))[0] == 0
+
+    system.stop()
+    system.start()
+    system.wait_ready()
+    assert stats(system)['keys'] == 1
+    pair = make_pair()
+    assert ask(system, pair, token_for(key, pair))[0] == 0
+    # Another key may have been made meanwhile: nobody is refused.
+    status, steps = ask(system, pair, token_for(labtoken.Key.create(), pair),
+                        '--timeout', '2')
+    assert (status, answer(steps)['status']) == (2, 503)
+    idms.start()
