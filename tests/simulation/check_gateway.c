@@ -7,6 +7,8 @@
 
 /* The previous hop must not give up before (design: each hop in its time). */
 #define SLACK_US 50000u
+/* Nobody is asked with less time left. */
+#define ATTEMPT_LEAST_US 100000u
 
 static bool goes_where_it_belongs(const struct sim *sim,
 				  const struct request *sent)
@@ -96,19 +98,67 @@ void check_gateway_send(const struct request *request)
 					    request->body_bytes));
 }
 
+/* Whoever is unknown is refused before that. */
+void check_gateway_take(const struct request *request)
+{
+	const struct party *intruder = &request->net->parties[PARTY_INTRUDER];
+
+	if (request->source_host == intruder->addresses[SIP_INSIDE].host)
+		sim_violation(request->net->sim, "%s listens to anybody",
+			      describe_party(request->to->index));
+}
+
+/* ------------------------------------------------------------- the answer */
+
+static unsigned count_hops(const struct request *received)
+{
+	const struct sim *sim = received->net->sim;
+	unsigned own = party_system(received->to->index);
+	int other = message_name_listener(sim, &received->name);
+
+	if (received->to_side == SIP_OUTSIDE || other < 0 ||
+	    !sim->plan.via[other][own])
+		return 1;
+	return sim->plan.gateways[other];
+}
+
+static bool is_attempt(const struct request *sent,
+		       const struct request *received)
+{
+	return sent->from == received->to &&
+	       sent->from_incarnation == received->to_incarnation &&
+	       message_name_equal(&sent->name, &received->name);
+}
+
 static bool was_heard(const struct request *received, int status)
 {
 	const struct net *net = received->net;
 
 	for (size_t i = received->index + 1; i < net->count; i++) {
-		const struct request *sent = net->requests[i];
-
-		if (sent->from == received->to && sent->heard == status &&
-		    sent->from_incarnation == received->to_incarnation &&
-		    message_name_equal(&sent->name, &received->name))
+		if (net->requests[i]->heard == status &&
+		    is_attempt(net->requests[i], received))
 			return true;
 	}
 	return false;
+}
+
+/* Refused by us, or all have been asked that there was time for. */
+static bool has_tried_enough(const struct request *received, uint64_t left_us)
+{
+	const struct net *net = received->net;
+	bool asked[PARTIES] = { false };
+	unsigned count = 0;
+
+	for (size_t i = received->index + 1; i < net->count; i++) {
+		unsigned to = net->requests[i]->to->index;
+
+		if (!is_attempt(net->requests[i], received))
+			continue;
+		count += !asked[to];
+		asked[to] = true;
+	}
+	return !count || count >= count_hops(received) ||
+	       left_us < ATTEMPT_LEAST_US;
 }
 
 void check_gateway_reply(const struct request *request, int status)
@@ -116,14 +166,19 @@ void check_gateway_reply(const struct request *request, int status)
 	struct sim *sim = request->net->sim;
 	uint64_t most_us =
 	    request->to_side == SIP_INSIDE ? GATEWAY_EXIT_US : GATEWAY_ENTRY_US;
+	uint64_t took_us = sim->now_us - request->looked_at_us;
 	bool is_decisive = status < 300 || status == 481;
 
 	if (is_decisive && !was_heard(request, status))
 		sim_violation(sim, "%s answers %d, which its next hop did not",
 			      describe_party(request->to->index), status);
-	if (request->rogue != ROGUE_SLOW &&
-	    sim->now_us - request->taken_us > most_us + SLACK_US)
+	if (took_us > most_us + SLACK_US)
 		sim_violation(sim, "%s answers %d after %.1f s",
 			      describe_party(request->to->index), status,
-			      (double)(sim->now_us - request->taken_us) / 1e6);
+			      (double)took_us / 1e6);
+	else if (status >= 500 && status < 600 &&
+		 !has_tried_enough(request,
+				   took_us < most_us ? most_us - took_us : 0))
+		sim_violation(sim, "%s answers %d and has not asked everybody",
+			      describe_party(request->to->index), status);
 }

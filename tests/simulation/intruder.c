@@ -75,9 +75,12 @@ void intruder_act(struct sim *sim)
 	if (random_chance(&sim->random, 300) ||
 	    party_system(as->index) == party_system(to->index))
 		address = &net->parties[PARTY_INTRUDER].addresses[SIP_INSIDE];
-	/* Who may say it says in whose name: in that of all others. */
+	/* Who may say it says it to others, or in the name of others. */
 	else if ((int)party_system(as->index) ==
-		 message_name_speaker(sim, &heard->name))
+		     message_name_speaker(sim, &heard->name) &&
+		 ((int)party_system(to->index) ==
+		      message_name_listener(sim, &heard->name) ||
+		  random_chance(&sim->random, 500)))
 		identity = "sip:mcgateway@elsewhere.example";
 	sim_tell(sim, "%s as %s to %s: %s", describe_party(PARTY_INTRUDER),
 		 address->host, describe_party(to->index),

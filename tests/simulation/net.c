@@ -194,6 +194,7 @@ static void look_at(void *arg, uint64_t incarnation)
 
 	if (!request->to->up || request->to->incarnation != incarnation)
 		return;
+	request->looked_at_us = request->net->sim->now_us;
 	node_enter(request->net->sim, request->to->index);
 	handle_message(request);
 }
@@ -204,8 +205,9 @@ static void take(struct request *request)
 	struct party *to = request->to;
 	struct sim *sim = request->net->sim;
 
+	if (party_is_gateway(to->index))
+		check_gateway_take(request);
 	request->to_incarnation = to->incarnation;
-	request->taken_us = sim->now_us;
 	request->expires_us = UINT64_MAX;
 	request->reply = (struct sip_reply){ 0 };
 	request->rogue = rogue_draw(request);
@@ -493,7 +495,7 @@ static bool net_is_down(struct sip *sip, const char *next_hop)
 
 	if (happens(net, net->sim->plan.doubts))
 		return true;
-	if (!since_us)
+	if (!since_us || !net->sim->plan.probes)
 		return false;
 	if (to->up && net->sim->now_us > since_us + PROBE_US)
 		from->silent_since_us[to->index] = 0;

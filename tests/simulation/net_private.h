@@ -70,7 +70,7 @@ struct request {
 	unsigned sent; /* times */
 
 	unsigned to_incarnation; /* that has taken it; 0: none */
-	uint64_t taken_us;
+	uint64_t looked_at_us;
 	uint64_t expires_us;	/* of the server transaction */
 	struct sip_reply reply; /* status 0: pending */
 	char warning[128];

@@ -157,6 +157,7 @@ static void draw_plan(struct sim *sim)
 	plan->denials = draw_fault(sim, FAULT_PROVISION, 300);
 	plan->intrusions = draw_fault(sim, FAULT_INTRUDE, 20);
 	plan->doubts = draw_fault(sim, FAULT_LOSS, 100);
+	plan->probes = random_chance(random, 700);
 	plan->refuses = random_chance(random, 500);
 	plan->peer_rate = random_chance(random, 800) ? 0 : 20;
 	plan->user_rate = random_chance(random, 800) ? 0 : 2;
@@ -408,9 +409,9 @@ static void run_to_rest(struct sim *sim)
 }
 
 /*
- * Where a gateway has lied, the user's next authorization puts it right. The
- * first may fail where gateways are gone and nobody has noticed yet: on either
- * way one attempt is lost, and that is nearly all the time there is.
+ * Where a gateway has lied, the user's next authorization puts it right. It may
+ * fail while nobody has noticed that gateways are gone: on the way there and on
+ * the way back one attempt is lost, and that is nearly all the time there is.
  */
 static void mend(struct sim *sim, unsigned system, unsigned user)
 {
@@ -422,7 +423,8 @@ static void mend(struct sim *sim, unsigned system, unsigned user)
 		run_until(sim, sim->now_us + SECOND_US);
 		run_to_rest(sim);
 	}
-	if (!*sim->violation && check_is_doubtful(sim->check, system, user))
+	if (sim->plan.probes && !*sim->violation &&
+	    check_is_doubtful(sim->check, system, user))
 		sim_violation(sim,
 			      "what a gateway's lie has done to ue%u at %s "
 			      "outlives new authorizations",

@@ -65,6 +65,7 @@ struct sim_plan {
 	unsigned denials;    /* gateways whose policy denies much */
 	unsigned intrusions; /* in all */
 	unsigned doubts;     /* next hops taken for down */
+	bool probes;	     /* who is silent is taken for down */
 	bool refuses;	     /* TCP to who is down fails at once */
 	uint32_t peer_rate, user_rate;
 	unsigned gateways[SIM_SYSTEMS];
