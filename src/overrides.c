@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -171,25 +172,38 @@ int accept(int fd, struct sockaddr *address, socklen_t *bytes)
 	return -1;
 }
 
+/* The first CR or LF from `at` on, `end` if there is none. `found` keeps what
+ * memchr() has seen, so that no byte is looked at twice. */
+static const char *line_end(const char *at, const char *end,
+			    const char *found[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (found[i] && found[i] >= at)
+			continue;
+		found[i] = memchr(at, "\r\n"[i], (size_t)(end - at));
+		if (!found[i])
+			found[i] = end;
+	}
+	return found[0] < found[1] ? found[0] : found[1];
+}
+
 /* Up to the empty line; Sofia takes a lone CR or LF for a line's end as well. */
 static uintptr_t count_lines(const char *data, size_t bytes, bool at_start)
 {
+	const char *end = data + bytes, *found[2] = { NULL, NULL };
+	const char *line = data, *line_ends;
 	uintptr_t lines = 0;
-	size_t i = 0;
 
-	while (at_start && i < bytes && (data[i] == '\r' || data[i] == '\n'))
-		i++;
-	for (bool is_empty = !at_start; i < bytes; i++) {
-		if (data[i] != '\r' && data[i] != '\n') {
-			is_empty = false;
-			continue;
-		}
-		if (is_empty)
+	while (at_start && line < end && (*line == '\r' || *line == '\n'))
+		line++;
+	while (line < end) {
+		line_ends = line_end(line, end, found);
+		if (line_ends == line || line_ends == end)
 			break;
 		lines++;
-		is_empty = true;
-		if (data[i] == '\r' && i + 1 < bytes && data[i + 1] == '\n')
-			i++;
+		line = line_ends + 1;
+		if (*line_ends == '\r' && line < end && *line == '\n')
+			line++;
 	}
 	return lines;
 }

@@ -97,8 +97,11 @@ static void put_headers(struct writer *writer,
 static int write_request(struct client_transaction *transaction,
 			 const struct sip_outbound *message)
 {
-	struct writer writer = { .bytes = 0 };
+	struct writer writer;
 
+	/* Not the text: to clear it costs more than to write it. */
+	writer.bytes = 0;
+	writer.overflow = false;
 	put_headers(&writer, transaction, message);
 	transaction->bytes = writer.bytes + message->body_bytes;
 	if (writer.overflow || (transaction->peer->transport == SIP_UDP &&

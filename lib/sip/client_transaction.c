@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include <sofia-sip/msg.h>
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/msg_parser.h>
+#include <sofia-sip/sip_header.h>
 #include <sofia-sip/su_tag.h>
 #include <sofia-sip/tport_tag.h>
 
@@ -150,6 +153,33 @@ static void watch_connection(struct client_transaction *transaction,
 	transaction->connection = tport_ref(tport);
 }
 
+/*
+ * Sofia sends a header that has its text as it is: here the first "header" is
+ * the whole request. Parsed into headers, and those written again, it would
+ * cost a fifth more of all that a relayed message costs.
+ */
+static msg_t *make_message(const struct client_transaction *transaction)
+{
+	msg_t *msg = msg_create(parser_class(), 0);
+	msg_header_t *whole;
+
+	if (!msg)
+		return NULL;
+	whole = msg_header_alloc(msg_home(msg), sip_request_class,
+				 transaction->bytes);
+	if (!whole)
+		goto out;
+	whole->sh_data = msg_header_data(whole->sh_common);
+	whole->sh_len = transaction->bytes;
+	memcpy(msg_header_data(whole->sh_common), transaction->text,
+	       transaction->bytes);
+	if (!msg_header_insert(msg, NULL, whole) && !msg_serialize(msg, NULL))
+		return msg;
+out:
+	msg_destroy(msg);
+	return NULL;
+}
+
 /* 0, or -1: it did not leave. */
 static int send_text(struct client_transaction *transaction)
 {
@@ -160,8 +190,7 @@ static int send_text(struct client_transaction *transaction)
 		.tpn_host = peer->host,
 		.tpn_port = peer->port,
 	};
-	msg_t *msg = msg_make(parser_class(), 0, transaction->text,
-			      (ssize_t)transaction->bytes);
+	msg_t *msg = make_message(transaction);
 	tport_t *used;
 
 	if (!msg)
