@@ -5,162 +5,12 @@
  * told with its section, its line and the remedy.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "gateway/gateway.h"
-
-#define PRIORITY_MAX 65535
-
-int settings_fault(const char *kind, const struct setting_section *section,
-		   const char *format, ...)
-{
-	char what[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	if (section)
-		log_error("gateway", "msg=\"%s '%s' of line %u: %s\"", kind,
-			  section->title, section->line, what);
-	else
-		log_error("gateway", "msg=\"gateway: %s\"", what);
-	return EINVAL;
-}
-
-/* "NUMBER" and blanks; false: something else, or too great. */
-static bool take_number(const char **text, unsigned *number)
-{
-	size_t digits = strspn(*text, "0123456789");
-
-	if (!digits || digits > 5 ||
-	    ((*text)[digits] && (*text)[digits] != ' '))
-		return false;
-	*number = (unsigned)strtoul(*text, NULL, 10);
-	*text += digits;
-	*text += strspn(*text, " ");
-	return *number <= PRIORITY_MAX;
-}
-
-/* "URI [PRIORITY [WEIGHT]]" */
-static int parse_hop(const char *text, struct directory_server *hop)
-{
-	size_t length = strcspn(text, " ");
-
-	hop->priority = hop->weight = 1;
-	if (length >= sizeof(hop->uri))
-		return EINVAL;
-	memcpy(hop->uri, text, length);
-	hop->uri[length] = '\0';
-	text += length;
-	text += strspn(text, " ");
-	if (*text && !take_number(&text, &hop->priority))
-		return EINVAL;
-	if (*text && !take_number(&text, &hop->weight))
-		return EINVAL;
-	return *text ? EINVAL : 0;
-}
-
-static int add_hop(struct directory *directory, const char *kind,
-		   const struct setting_section *section, const char *text)
-{
-	struct directory_server hop;
-	int err = parse_hop(text, &hop);
-
-	if (!err)
-		err = directory_add_server(directory, section->title, hop.uri,
-					   hop.priority, hop.weight);
-	if (err == EINVAL)
-		return settings_fault(kind, section,
-				      "next hop '%s' is not as "
-				      "'sip:192.0.2.1:5060;transport=tcp 1 "
-				      "1' (an address, not a name; priority "
-				      "and weight may be left out)",
-				      text);
-	if (err == EEXIST)
-		return settings_fault(kind, section,
-				      "next hop '%s' is given twice: leave "
-				      "one out",
-				      hop.uri);
-	return err;
-}
-
-static int add_source(struct directory *directory, const char *kind,
-		      const struct setting_section *section, const char *source)
-{
-	int err = directory_add_source(directory, section->title, source);
-
-	if (err == EINVAL)
-		return settings_fault(
-		    kind, section,
-		    "source '%s' is no address, network or certificate name: "
-		    "write '192.0.2.1', '192.0.2.0/28', 'dns:NAME' or "
-		    "'uri:URI'",
-		    source);
-	return err;
-}
-
-/* Name, next hops and sources: what servers and systems have in common. */
-static int add_party(struct directory *directory, const char *kind,
-		     const struct setting_section *section, bool enabled,
-		     const struct setting_list *next_hops,
-		     const struct setting_list *sources)
-{
-	int err =
-	    directory_add_system(directory, section->title, enabled, false);
-
-	if (err == EINVAL)
-		return settings_fault(kind, section,
-				      "its title is no name: up to %d "
-				      "printable characters without blanks",
-				      SYSTEM_NAME_SIZE - 1);
-	if (err == EEXIST)
-		return settings_fault(kind, section,
-				      "given twice: make one section of them");
-	if (!err && !next_hops->count)
-		return settings_fault(kind, section,
-				      "no next_hops: say where it is reached");
-	for (size_t i = 0; i < next_hops->count && !err; i++)
-		err = add_hop(directory, kind, section, next_hops->values[i]);
-	for (size_t i = 0; i < sources->count && !err; i++)
-		err = add_source(directory, kind, section, sources->values[i]);
-	return err;
-}
-
-/* What stands between "<" and ">" in our header fields. */
-static bool is_sip_uri(const char *text)
-{
-	if (strncmp(text, "sip:", 4) || !text[4] ||
-	    strlen(text) >= DIRECTORY_URI_SIZE)
-		return false;
-	for (; *text; text++) {
-		if (*text <= ' ' || *text >= 0x7f || strchr("<>\"\\", *text))
-			return false;
-	}
-	return true;
-}
-
-static int set_identity(struct party *party, const char *kind,
-			const struct setting_section *section,
-			const char *identity, const char *default_host)
-{
-	char fallback[SYSTEM_NAME_SIZE + 8];
-
-	snprintf(fallback, sizeof(fallback), "sip:%s", default_host);
-	if (!identity || !*identity)
-		identity = fallback;
-	if (!is_sip_uri(identity))
-		return settings_fault(kind, section,
-				      "identity '%s' is no SIP URI: write "
-				      "'sip:a.example'",
-				      identity);
-	party->identity = strdup(identity);
-	return party->identity ? 0 : ENOMEM;
-}
 
 /* -------------------------------------------------------------- our system */
 
@@ -227,15 +77,15 @@ static int build_server(struct topology *topology,
 {
 	const struct gateway_server_settings *values = section->values;
 	struct party *party = &topology->servers[topology->server_count];
-	int err = add_party(topology->inside, "server", section, true,
+	int err = party_add(topology->inside, "server", section, true,
 			    &values->next_hops, &values->sources);
 
 	if (err)
 		return err;
 	party->entry = directory_find_system(topology->inside, section->title);
 	topology->server_count++;
-	return set_identity(party, "server", section, values->identity,
-			    own_system);
+	return party_set_identity(party, "server", section, values->identity,
+				  own_system);
 }
 
 int directory_build_inside(struct topology *topology,
@@ -316,7 +166,7 @@ static int build_system(struct topology *topology,
 	const struct gateway_system_settings *values = section->values;
 	struct party *party = &topology->systems[topology->system_count];
 	int err =
-	    add_party(topology->outside, "system", section, values->enabled,
+	    party_add(topology->outside, "system", section, values->enabled,
 		      &values->next_hops, &values->sources);
 
 	if (err)
@@ -325,8 +175,8 @@ static int build_system(struct topology *topology,
 	topology->system_count++;
 	err = add_domains(topology, section, &values->domains);
 	if (!err)
-		err = set_identity(party, "system", section, values->identity,
-				   section->title);
+		err = party_set_identity(party, "system", section,
+					 values->identity, section->title);
 	if (!err)
 		err = set_policy(section, "requests_to", &values->requests_to,
 				 &party->requests_to);

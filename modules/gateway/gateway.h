@@ -5,6 +5,7 @@
  * built. It keeps no database: the ends try again.
  *
  *   topology.c  settings -> who is who, built whole and swapped whole
+ *   party.c     what sections of servers and of systems have in common
  *   directory.c sections -> directories of the inside and of the outside
  *   routes.c    sections -> which of our servers serves whom
  *   route.c     the table of that
@@ -15,7 +16,8 @@
  *   message.c   the outgoing MESSAGE
  *   answer.c    our answer for that of a next hop
  *   command.c   mcmigctl gateway
- *   module.c    settings, life, counters
+ *   settings.c  the tables of settings
+ *   module.c    life, counters
  */
 #ifndef MCMIG_GATEWAY_GATEWAY_H
 #define MCMIG_GATEWAY_GATEWAY_H
@@ -60,6 +62,9 @@ struct gateway_settings {
 	struct setting_sections servers; /* struct gateway_server_settings */
 	struct setting_sections systems; /* struct gateway_system_settings */
 };
+
+#define GATEWAY_RELAYS_MAX 1000000
+extern const struct setting gateway_setting_table[]; /* settings.c */
 
 /* The module's export; the simulation links it. */
 extern const struct module mcmig_module;
@@ -139,12 +144,25 @@ const struct party *topology_server_of(const struct topology *topology,
 				       const char *canonical,
 				       struct route *route);
 
-/* ------------------------------------------------------------- directory.c */
+/* ----------------------------------------------------------------- party.c */
 
 /* A fault of the settings, logged: where it stands, what is wrong. EINVAL. */
 int settings_fault(const char *kind, const struct setting_section *section,
 		   const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Puts the section's name, next hops and sources into the directory. */
+int party_add(struct directory *directory, const char *kind,
+	      const struct setting_section *section, bool enabled,
+	      const struct setting_list *next_hops,
+	      const struct setting_list *sources);
+/* `identity`, or sip:DEFAULT_HOST where it is empty. */
+int party_set_identity(struct party *party, const char *kind,
+		       const struct setting_section *section,
+		       const char *identity, const char *default_host);
+/* What may stand between "<" and ">" in our header fields. */
+bool is_sip_uri(const char *text);
+
+/* ------------------------------------------------------------- directory.c */
 
 int directory_build_own(struct topology *topology,
 			const struct gateway_settings *settings,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The gateway module: its settings and its life. */
+/* The gateway module: its counters and its life. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,185 +9,6 @@
 
 #define PEERS_MAX 4096
 #define USERS_MAX 65536
-#define RELAYS_MAX_MAX 1000000
-
-#define SERVER(field) .offset = offsetof(struct gateway_server_settings, field)
-#define SYSTEM(field) .offset = offsetof(struct gateway_system_settings, field)
-#define SETTING(field) .offset = offsetof(struct gateway_settings, field)
-
-static const struct setting server_settings[] = {
-	{ .name = "next_hops",
-	  .type = SETTING_LIST,
-	  .help = "Where it is reached: \"URI [PRIORITY [WEIGHT]]\", as "
-		  "\"sip:192.0.2.1:5060;transport=tcp 1 1\"; the lowest "
-		  "priority first, by weight among equals",
-	  SERVER(next_hops) },
-	{ .name = "identity",
-	  .type = SETTING_STRING,
-	  .default_value = "",
-	  .help = "Its public service identity, the Request-URI towards it; "
-		  "empty: sip:SYSTEM",
-	  SERVER(identity) },
-	{ .name = "sources",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "From where it sends besides the hosts of its next_hops: "
-		  "addresses, networks, dns:NAME or uri:URI of its certificate",
-	  SERVER(sources) },
-	{ .name = "domains",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "Domains of the MC service IDs that it serves; without "
-		  "domains, prefixes and users it serves the rest",
-	  SERVER(domains) },
-	{ .name = "prefixes",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "Beginnings of the user parts that it serves, as visitor1 or "
-		  "visitor1@b.example; the longest wins, and over domains",
-	  SERVER(prefixes) },
-	{ .name = "users",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "MC service IDs that it serves; they win over prefixes",
-	  SERVER(users) },
-	{ .name = "users_file",
-	  .type = SETTING_STRING,
-	  .default_value = "",
-	  .help = "A file with more of them, one a line; # begins a comment",
-	  SERVER(users_file) },
-	{ .name = NULL },
-};
-
-static const struct setting system_settings[] = {
-	{ .name = "enabled",
-	  .type = SETTING_BOOL,
-	  .default_value = "true",
-	  .help = "Whether anything is relayed to it and from it",
-	  SYSTEM(enabled) },
-	{ .name = "domains",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "Domains of its MC service IDs; empty: the title",
-	  SYSTEM(domains) },
-	{ .name = "identity",
-	  .type = SETTING_STRING,
-	  .default_value = "",
-	  .help = "Public service identity of its gateway, the Request-URI "
-		  "towards it; empty: sip:TITLE",
-	  SYSTEM(identity) },
-	{ .name = "next_hops",
-	  .type = SETTING_LIST,
-	  .help = "Its gateways, as those of a server",
-	  SYSTEM(next_hops) },
-	{ .name = "sources",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .help = "From where they send, as of a server",
-	  SYSTEM(sources) },
-	{ .name = "requests_to",
-	  .type = SETTING_LIST,
-	  .default_value = "*",
-	  .help = "Procedures that our MC system may ask of it: "
-		  "mcptt:authorization, mcptt:*, *:deauthorization or *",
-	  SYSTEM(requests_to) },
-	{ .name = "requests_from",
-	  .type = SETTING_LIST,
-	  .default_value = "*",
-	  .help = "Procedures that it may ask of our MC system",
-	  SYSTEM(requests_from) },
-	{ .name = NULL },
-};
-
-static const struct setting settings[] = {
-	{ .name = "identity",
-	  .type = SETTING_STRING,
-	  .default_value = "",
-	  .reloadable = true,
-	  .help = "Our own URI, From and P-Asserted-Identity of all that we "
-		  "send; empty: sip:mcgateway@SYSTEM",
-	  SETTING(identity) },
-	{ .name = "domains",
-	  .type = SETTING_LIST,
-	  .default_value = "",
-	  .reloadable = true,
-	  .help = "Domains of our own MC system; empty: its name",
-	  SETTING(domains) },
-	{ .name = "attempt_deadline",
-	  .type = SETTING_DURATION,
-	  .default_value = "2s",
-	  .min = 100,
-	  .max = 32000,
-	  .reloadable = true,
-	  .help = "How long one next hop may take when there is another; the "
-		  "last one gets what is left of the whole",
-	  SETTING(attempt_deadline_ms) },
-	{ .name = "attempts_max",
-	  .type = SETTING_UNSIGNED,
-	  .default_value = "3",
-	  .min = 1,
-	  .max = 32,
-	  .reloadable = true,
-	  .help = "How many next hops one message is tried at",
-	  SETTING(attempts_max) },
-	{ .name = "entry_deadline",
-	  .type = SETTING_DURATION,
-	  .default_value = "6s",
-	  .min = 100,
-	  .max = 32000,
-	  .reloadable = true,
-	  .help = "The whole for a message from another MC system; then 504",
-	  SETTING(entry_deadline_ms) },
-	{ .name = "exit_deadline",
-	  .type = SETTING_DURATION,
-	  .default_value = "9s",
-	  .min = 100,
-	  .max = 32000,
-	  .reloadable = true,
-	  .help = "The whole for a message to another MC system; then 504. "
-		  "More than its entry_deadline, less than our servers' "
-		  "migration.attempt_deadline",
-	  SETTING(exit_deadline_ms) },
-	{ .name = "peer_rate",
-	  .type = SETTING_UNSIGNED,
-	  .default_value = "10000",
-	  .max = 1000000,
-	  .reloadable = true,
-	  .help = "Requests a second that each peer may send; 0: any number",
-	  SETTING(peer_rate) },
-	{ .name = "user_rate",
-	  .type = SETTING_UNSIGNED,
-	  .default_value = "20",
-	  .max = 1000000,
-	  .reloadable = true,
-	  .help = "Messages a second for each user of a peer; 0: any number",
-	  SETTING(user_rate) },
-	{ .name = "relays_max",
-	  .type = SETTING_UNSIGNED,
-	  .default_value = "20000",
-	  .min = 16,
-	  .max = RELAYS_MAX_MAX,
-	  .reloadable = true,
-	  .help = "Messages under way at once; more are answered 503",
-	  SETTING(relays_max) },
-	{ .name = "server",
-	  .type = SETTING_SECTIONS,
-	  .default_value = "",
-	  .reloadable = true,
-	  .help = "An MC service server of our own system",
-	  .sections = server_settings,
-	  .sections_bytes = sizeof(struct gateway_server_settings),
-	  SETTING(servers) },
-	{ .name = "system",
-	  .type = SETTING_SECTIONS,
-	  .default_value = "",
-	  .reloadable = true,
-	  .help = "Another MC system",
-	  .sections = system_settings,
-	  .sections_bytes = sizeof(struct gateway_system_settings),
-	  SETTING(systems) },
-	{ .name = NULL },
-};
 
 /* ---------------------------------------------------------------- counters */
 
@@ -316,7 +137,7 @@ static int init(struct core *core, const void *values, void **contextp)
 	if (!err)
 		err = mcinfo_parser_create(&module->parser);
 	if (!err)
-		err = handle_table_create(&module->relays, RELAYS_MAX_MAX);
+		err = handle_table_create(&module->relays, GATEWAY_RELAYS_MAX);
 	if (!err)
 		err = create_quotas(module);
 	if (err) {
@@ -375,7 +196,7 @@ MODULE_EXPORT const struct module mcmig_module = {
 	.name = "gateway",
 	.description =
 	    "MC gateway server: exit and entry point of an MC system",
-	.settings = settings,
+	.settings = gateway_setting_table,
 	.settings_bytes = sizeof(struct gateway_settings),
 	.commands = gateway_commands,
 	.init = init,
