@@ -242,13 +242,3 @@ def last_answer_passes(stage):
     send(stage, 'request', status=503, expect='Retry-After: 9')
     first.finish()
     second.finish()
-
-
-@case('exit', gateway={'requests_to': ['mcdata:*']})
-@case('entry', gateway={'requests_from': ['mcdata:*']})
-def response_passes_whatever_the_policy(stage):
-    """Of a procedure that was let through before."""
-    begin(stage, 'response')
-    taker = listen(stage, 'response')
-    send(stage, 'response')
-    taker.finish()

@@ -211,6 +211,10 @@ class Stage:
     def _who(name, at):
         return at or ('client' if name.startswith('client') else 'peer')
 
+    def remote(self, who):
+        """To where he sends."""
+        return self._parties[who][1]
+
     def listen(self, name, *, at=None, lose=0, **values):
         """Starts a scenario that waits for a request, whose first `lose`
         datagrams are lost."""
