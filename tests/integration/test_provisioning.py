@@ -91,3 +91,37 @@ def test_new_system(lab, wait_until):
         "VALUES ('c.example', 'sip:127.0.0.3:5060;transport=tcp')")
     wait_until(lambda: any(system['name'] == 'c.example'
                            for system in lab.b.ctl('systems')))
+
+
+def relayed(lab):
+    """Messages that the gateways have relayed."""
+    return sum(row['value'] for gateway in lab.gateways
+               for row in gateway.ctl('stats')
+               if row['name'].startswith('gateway.relayed_'))
+
+
+@pytest.fixture
+def relayed_of_one(ue, make_pair, wait_until):
+    """So many are relayed of one authorization, until nothing is owed."""
+    def count(lab):
+        before = relayed(lab)
+        ue('authorize', lab.b.server, make_pair())
+        wait_until(lambda: not any(system.ctl('procedures')
+                                   for system in lab.systems), 60)
+        return relayed(lab) - before
+
+    return count
+
+
+def test_path_is_switched(make_lab, relayed_of_one, wait_until):
+    lab = make_lab(gateways=1, tokens=False)
+    for system, peer in ((lab.a, lab.b), (lab.b, lab.a)):
+        system.store.execute(
+            'INSERT INTO mc_server (system, uri) VALUES '
+            f"('{peer.name}', 'sip:{peer.server};transport=tcp')")
+    # A request and a response, each through both gateways.
+    for path, messages in (('gateway', 4), ('direct', 0), ('gateway', 4)):
+        for system in lab.systems:
+            system.store.execute(f"UPDATE mc_system SET path = '{path}'")
+        # Until both have seen the change, one refuses what the other sends.
+        wait_until(lambda m=messages: relayed_of_one(lab) == m, 120)
