@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "base/log.h"
 #include "sip/client_transaction.h"
 

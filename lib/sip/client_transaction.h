@@ -6,10 +6,9 @@
 #ifndef MCMIG_SIP_CLIENT_TRANSACTION_H
 #define MCMIG_SIP_CLIENT_TRANSACTION_H
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
+#include "base/keyed_hash.h"
 #include "base/timer.h"
 #include "sip/internal.h"
 

@@ -14,7 +14,7 @@
 #include "base/timer.h"
 #include "sip/counters.h"
 #include "sip/server_transaction.h"
-#include "sip/siphash.h"
+#include "base/siphash.h"
 #include "sip/stack.h"
 
 struct breaker;

@@ -6,7 +6,7 @@
 #ifndef MCMIG_SIP_MARK_H
 #define MCMIG_SIP_MARK_H
 
-#include "sip/siphash.h"
+#include "base/siphash.h"
 
 #define MARK_SIZE 33
 

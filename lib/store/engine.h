@@ -3,9 +3,7 @@
 #ifndef MCMIG_STORE_ENGINE_H
 #define MCMIG_STORE_ENGINE_H
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "base/keyed_hash.h"
 #include "base/timer.h"
 #include "loop/loop.h"
 #include "stats/stats.h"

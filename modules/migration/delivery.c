@@ -4,15 +4,14 @@
  * server and to the client is sent until it is taken, and its deadline is
  * watched. The store's row alone suffices to begin again.
  */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-#include <utlist.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "base/log.h"
 #include "base/timer.h"
 #include "migration/migration.h"

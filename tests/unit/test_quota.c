@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <uthash.h>
 
 #include "alloc_fail.h"
 #include "base/clock.h"
@@ -186,6 +189,48 @@ static void test_memory_is_bounded(void)
 	CU_ASSERT_EQUAL(alloc_fail_live(), before);
 }
 
+/* uthash's own hash, which everybody can compute. */
+static bool collides(const char *key)
+{
+	unsigned hash;
+
+	HASH_JEN(key, strlen(key), hash);
+	return hash % 256 == 0;
+}
+
+/* Of so many users: the time in which each of them is seen twice. */
+static clock_t time_of(bool colliding, unsigned users)
+{
+	clock_t begin, spent = 0;
+	unsigned n = 0;
+
+	create(1, 1, users);
+	for (unsigned i = 0; n < users; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "sip:u%u@a.example", i);
+		if (colliding && !collides(key))
+			continue;
+		n++;
+		begin = clock();
+		quota_take(quota, key);
+		quota_take(quota, key);
+		spent += clock() - begin;
+	}
+	quota_destroy(quota);
+	quota = NULL;
+	return spent;
+}
+
+static void test_nobody_makes_it_slow(void)
+{
+	clock_t any = time_of(false, 10000), chosen = time_of(true, 10000);
+
+	if (chosen >= 10 * any)
+		printf("%ld us instead of %ld us\n", (long)chosen, (long)any);
+	CU_ASSERT(chosen < 10 * any);
+}
+
 static void test_each_allocation_fails_once(void)
 {
 	long before = alloc_fail_live(), n = 0;
@@ -225,6 +270,7 @@ static CU_TestInfo tests[] = {
 	{ "one key, or none", test_one_key_or_none },
 	{ "large figures", test_large_figures },
 	{ "memory is bounded", test_memory_is_bounded },
+	{ "nobody makes it slow", test_nobody_makes_it_slow },
 	{ "each allocation fails once", test_each_allocation_fails_once },
 	CU_TEST_INFO_NULL,
 };

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sip/siphash.h"
+#include "base/siphash.h"
 #include "sip_fixture.h"
 
 #define BODY "<mcpttinfo/>"

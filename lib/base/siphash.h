@@ -3,8 +3,8 @@
  * SipHash-2-4 (Aumasson, Bernstein 2012): a keyed 64-bit hash, so that nobody
  * who does not know the key can make two requests collide.
  */
-#ifndef MCMIG_SIP_SIPHASH_H
-#define MCMIG_SIP_SIPHASH_H
+#ifndef MCMIG_BASE_SIPHASH_H
+#define MCMIG_BASE_SIPHASH_H
 
 #include "base/export.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SipHash-2-4, fed piece by piece. */
-#include "sip/siphash.h"
+#include "base/siphash.h"
 
 static uint64_t rotate(uint64_t x, unsigned bits)
 {
