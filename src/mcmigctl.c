@@ -5,11 +5,13 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "columns.h"
 #include "ctl_connection.h"
+#include "ctl_token.h"
 #include "table.h"
 
 #define DEFAULT_SOCKET "/run/mcmig/ctl.sock"
@@ -51,6 +53,9 @@ static void print_usage(FILE *out)
 	      "  -h, --help           print this\n"
 	      "\n"
 	      "mcmigctl help lists the commands of a running daemon.\n"
+	      "mcmigctl token inspect explains an access token, without one: "
+	      "see\n"
+	      "mcmigctl token --help.\n"
 	      "exit: 0 done, 1 the command failed, 2 it could not be asked\n",
 	      out);
 }
@@ -160,8 +165,12 @@ int main(int argc, char **argv)
 	struct options options = { .socket = DEFAULT_SOCKET };
 	json_t *request, *answer;
 	char why[256];
-	int code = read_options(&options, argc, argv);
+	int code;
 
+	/* It has options of its own, and asks no daemon. */
+	if (argc > 1 && !strcmp(argv[1], "token"))
+		return ctl_token(argc - 1, argv + 1);
+	code = read_options(&options, argc, argv);
 	if (code)
 		return code;
 	request = make_request(&options);

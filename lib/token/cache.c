@@ -21,7 +21,7 @@ struct entry {
 
 struct token_cache {
 	EVP_MD
-	    *algorithm; /* fetched once: by name it costs more than to hash */
+	*algorithm; /* fetched once: by name it costs more than to hash */
 	EVP_MD_CTX *hash;
 	struct entry *entries;
 	size_t set_count;

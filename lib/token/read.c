@@ -91,58 +91,78 @@ enum token_result token_read(const struct token_policy *policy,
 
 /* --- For people --------------------------------------------------------- */
 
-static bool report(token_finding_h *visit, void *arg, const char *check,
-		   const char *passed, const char *reason)
+struct report {
+	token_finding_h *visit;
+	void *arg;
+	bool good; /* so far */
+};
+
+static void tell(struct report *report, const char *check,
+		 enum token_finding_result result, const char *sentence)
 {
 	const struct token_finding finding = {
 		.check = check,
-		.passed = !reason,
-		.sentence = reason ? reason : passed,
+		.result = result,
+		.sentence = sentence,
 	};
 
-	visit(arg, &finding);
-	return !reason;
+	report->good &= result == TOKEN_PASSED;
+	report->visit(report->arg, &finding);
 }
 
-static bool inspect_reading(struct token_reading *reading,
-			    token_finding_h *visit, void *arg)
+static void tell_outcome(struct report *report, const char *check,
+			 const char *passed, const char *reason)
 {
-	bool good = true;
+	if (reason)
+		tell(report, check, TOKEN_FAILED, reason);
+	else
+		tell(report, check, TOKEN_PASSED, passed);
+}
 
+static void tell_not_checked(struct report *report, const char *check)
+{
+	tell(report, check, TOKEN_NOT_CHECKED,
+	     "it cannot be checked after what has failed before");
+}
+
+static void inspect_reading(struct token_reading *reading,
+			    struct report *report)
+{
 	for (const struct token_check *const *table = tables; *table; table++) {
 		for (const struct token_check *check = *table; check->name;
 		     check++) {
-			const char *reason = "cannot be checked: see above";
+			const char *reason;
 
-			if ((reading->have & check->needs) == check->needs)
-				reason = check->run(reading);
+			if ((reading->have & check->needs) != check->needs) {
+				tell_not_checked(report, check->name);
+				continue;
+			}
+			reason = check->run(reading);
 			if (!reason)
 				reading->have |= check->gives;
-			if (!report(visit, arg, check->name, check->passed,
-				    reason))
-				good = false;
+			tell_outcome(report, check->name, check->passed,
+				     reason);
 		}
 	}
-	return good;
 }
 
-static bool inspect_use(const struct token_reading *reading,
+static void inspect_use(const struct token_reading *reading,
 			const struct authorizer_request *request, int64_t now_s,
-			token_finding_h *visit, void *arg)
+			struct report *report)
 {
-	bool good = true;
-
 	for (const struct token_use_check *check = token_use_checks;
 	     check->name; check++) {
-		const char *reason = "cannot be checked: see above";
-
+		if ((check->needs_partner_id && !request->partner_id) ||
+		    (check->needs_primary_id && !request->primary_id))
+			continue;
 		if (reading->have & HAVE_TIMES)
-			reason = check->run(reading->policy, reading->claims,
-					    request, now_s);
-		if (!report(visit, arg, check->name, check->passed, reason))
-			good = false;
+			tell_outcome(report, check->name, check->passed,
+				     check->run(reading->policy,
+						reading->claims, request,
+						now_s));
+		else
+			tell_not_checked(report, check->name);
 	}
-	return good;
 }
 
 bool token_inspect(const struct token_policy *policy, const char *token,
@@ -150,19 +170,21 @@ bool token_inspect(const struct token_policy *policy, const char *token,
 		   struct token_inspection *inspection, token_finding_h *visit,
 		   void *arg)
 {
+	struct report report = { .visit = visit, .arg = arg, .good = true };
 	struct token_reading reading;
-	bool good;
 
 	*inspection = (struct token_inspection){ 0 };
-	if (token_reading_open(&reading, policy, token))
-		return report(visit, arg, "memory", NULL,
-			      token_no_memory(&reading));
-	good = inspect_reading(&reading, visit, arg);
-	good &= inspect_use(&reading, request, now_s, visit, arg);
+	if (token_reading_open(&reading, policy, token)) {
+		tell(&report, "memory", TOKEN_FAILED,
+		     token_no_memory(&reading));
+		return false;
+	}
+	inspect_reading(&reading, &report);
+	inspect_use(&reading, request, now_s, &report);
 	inspection->header = json_incref(reading.header);
 	inspection->payload = json_incref(reading.payload);
 	token_reading_close(&reading);
-	return good;
+	return report.good;
 }
 
 void token_inspection_clear(struct token_inspection *inspection)

@@ -70,6 +70,7 @@ const char *token_text_claim(const struct token_reading *reading,
 struct token_use_check {
 	const char *name;
 	const char *passed;
+	bool needs_partner_id, needs_primary_id;
 	const char *(*run)(const struct token_policy *policy,
 			   const struct token_claims *claims,
 			   const struct authorizer_request *request,

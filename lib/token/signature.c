@@ -15,8 +15,9 @@ static const char *check_issuer(struct token_reading *reading)
 	if (!json_is_string(claim))
 		return "its iss is no text";
 	for (size_t i = 0; i < policy->issuer_count; i++) {
-		if (!strcmp(json_string_value(claim),
-			    policy->issuers[i].name)) {
+		const char *name = policy->issuers[i].name;
+
+		if (!name || !strcmp(json_string_value(claim), name)) {
 			reading->claims->issuer = &policy->issuers[i];
 			return NULL;
 		}
@@ -81,7 +82,7 @@ static const char *check_signature(struct token_reading *reading)
 const struct token_check token_key_checks[] = {
 	{ .name = "issuer",
 	  .passed = "It says that it comes from an identity management that "
-		    "is known.",
+		    "may issue it.",
 	  .needs = HAVE_PAYLOAD,
 	  .gives = HAVE_ISSUER,
 	  .run = check_issuer },

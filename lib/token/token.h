@@ -22,7 +22,7 @@ struct token_names {
 
 /* What is believed of one identity management. All of it is borrowed. */
 struct token_issuer {
-	const char *name;	       /* what iss says, to the letter */
+	const char *name; /* what iss says, to the letter; NULL: anything */
 	struct token_names audiences;  /* one of them in aud; none: not asked */
 	struct token_names clients;    /* allowed client_id; none: any */
 	const struct token_keys *keys; /* NULL: not known yet */
@@ -81,9 +81,14 @@ enum authorizer_result token_use(const struct token_policy *policy,
  * Every check with its outcome, for people: goes on after a failure as far as
  * there is something to check. True: the token would be taken.
  */
+enum token_finding_result {
+	TOKEN_PASSED,
+	TOKEN_FAILED,
+	TOKEN_NOT_CHECKED, /* what it needs has failed */
+};
 struct token_finding {
 	const char *check; /* "signature" */
-	bool passed;
+	enum token_finding_result result;
 	const char *sentence;
 };
 typedef void token_finding_h(void *arg, const struct token_finding *finding);
@@ -92,7 +97,10 @@ struct token_inspection {
 	json_t *header, *payload; /* NULL: not readable */
 };
 
-/* `inspection` is cleared by token_inspection_clear(). */
+/*
+ * Without a partner or primary ID in the request, that is not asked.
+ * `inspection` is cleared by token_inspection_clear().
+ */
 bool token_inspect(const struct token_policy *policy, const char *token,
 		   const struct authorizer_request *request, int64_t now_s,
 		   struct token_inspection *inspection, token_finding_h *visit,
