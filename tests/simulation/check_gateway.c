@@ -43,7 +43,7 @@ static bool is_relay_of(const struct sim *sim, const struct request *sent,
 	return received->to == sent->from &&
 	       received->to_incarnation == sent->from_incarnation &&
 	       (!received->reply.status || received->rogue) &&
-	       received->to_side != sent->from_side &&
+	       received->may_pass && received->to_side != sent->from_side &&
 	       received->max_forwards == sent->max_forwards + 1 &&
 	       message_name_equal(&received->name, &sent->name) &&
 	       may_say(sim, received);
@@ -60,20 +60,6 @@ static bool was_received(const struct request *sent)
 	return false;
 }
 
-/* A response belongs to a request that was let through. */
-static bool is_let_through(const struct sim *sim, const struct request *sent)
-{
-	const struct message_name *name = &sent->name;
-	bool to = sent->from_side == SIP_OUTSIDE;
-	int other = to ? message_name_listener(sim, name)
-		       : message_name_speaker(sim, name);
-
-	return name->is_response ||
-	       gateway_node_allows(
-		   sim->gateways[sent->from->index - PARTY_GATEWAYS],
-		   (unsigned)other, to, name->service, name->verb);
-}
-
 void check_gateway_send(const struct request *request)
 {
 	struct sim *sim = request->net->sim;
@@ -84,43 +70,50 @@ void check_gateway_send(const struct request *request)
 			      describe_body(request->content_type,
 					    request->body, request->body_bytes),
 			      describe_party(request->to->index));
-	else if (!is_let_through(sim, request))
-		sim_violation(sim, "%s sends %s in spite of its policy",
-			      describe_party(party),
-			      describe_body(request->content_type,
-					    request->body,
-					    request->body_bytes));
 	else if (!was_received(request))
-		sim_violation(sim, "%s sends %s, which nobody has given it",
+		sim_violation(sim,
+			      "%s sends %s, which nobody has given it, "
+			      "or its policy forbids",
 			      describe_party(party),
 			      describe_body(request->content_type,
 					    request->body,
 					    request->body_bytes));
 }
 
-/* Whoever is unknown is refused before that. */
-void check_gateway_take(const struct request *request)
+/* A response belongs to a request that was let through. */
+static bool may_pass(const struct gateway_node *gateway,
+		     const struct request *received, int other)
 {
-	const struct party *intruder = &request->net->parties[PARTY_INTRUDER];
+	const struct message_name *name = &received->name;
 
+	return name->is_response ||
+	       gateway_node_allows(gateway, (unsigned)other,
+				   received->to_side == SIP_INSIDE,
+				   name->service, name->verb);
+}
+
+void check_gateway_take(struct request *request)
+{
+	struct sim *sim = request->net->sim;
+	const struct gateway_node *gateway =
+	    sim->gateways[request->to->index - PARTY_GATEWAYS];
+	const struct party *intruder = &request->net->parties[PARTY_INTRUDER];
+	int listener = message_name_listener(sim, &request->name);
+	int speaker = message_name_speaker(sim, &request->name);
+
+	/* Whoever is unknown is refused before that. */
 	if (request->source_host == intruder->addresses[SIP_INSIDE].host)
-		sim_violation(request->net->sim, "%s listens to anybody",
+		sim_violation(sim, "%s listens to anybody",
 			      describe_party(request->to->index));
+	if (listener < 0 || speaker < 0)
+		return;
+	request->may_pass =
+	    may_pass(gateway, request,
+		     request->to_side == SIP_INSIDE ? listener : speaker);
+	request->hops = gateway_node_hops(gateway, (unsigned)listener);
 }
 
 /* ------------------------------------------------------------- the answer */
-
-static unsigned count_hops(const struct request *received)
-{
-	const struct sim *sim = received->net->sim;
-	unsigned own = party_system(received->to->index);
-	int other = message_name_listener(sim, &received->name);
-
-	if (received->to_side == SIP_OUTSIDE || other < 0 ||
-	    !sim->plan.via[other][own])
-		return 1;
-	return sim->plan.gateways[other];
-}
 
 static bool is_attempt(const struct request *sent,
 		       const struct request *received)
@@ -157,8 +150,7 @@ static bool has_tried_enough(const struct request *received, uint64_t left_us)
 		count += !asked[to];
 		asked[to] = true;
 	}
-	return !count || count >= count_hops(received) ||
-	       left_us < ATTEMPT_LEAST_US;
+	return !count || count >= received->hops || left_us < ATTEMPT_LEAST_US;
 }
 
 void check_gateway_reply(const struct request *request, int status)

@@ -9,8 +9,8 @@
 
 struct request;
 
-/* A gateway looks at this. */
-void check_gateway_take(const struct request *request);
+/* A gateway is about to look at this: notes what it may do with it. */
+void check_gateway_take(struct request *request);
 /* A gateway is about to send this. */
 void check_gateway_send(const struct request *request);
 /* A gateway is about to answer this. */

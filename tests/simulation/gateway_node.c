@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/timer.h"
 #include "describe.h"
@@ -24,6 +25,15 @@ struct section {
 	bool denies_to, denies_from;
 };
 
+struct configuration {
+	struct gateway_settings settings;
+	char *own_domain_list[1];
+	struct section sections[SIM_SYSTEMS];
+	struct gateway_server_settings server;
+	struct setting_section server_items[1];
+	struct setting_section system_items[SIM_SYSTEMS];
+};
+
 struct gateway_node {
 	struct sim *sim;
 	unsigned party;
@@ -32,13 +42,9 @@ struct gateway_node {
 	struct stats *stats;
 	struct core core;
 	void *module;
-
-	struct gateway_settings settings;
-	char *own_domain_list[1];
-	struct section sections[SIM_SYSTEMS];
-	struct gateway_server_settings server;
-	struct setting_section server_items[1];
-	struct setting_section system_items[SIM_SYSTEMS];
+	/* The module may look at the old one until a reload is over. */
+	struct configuration configurations[2];
+	struct configuration *current;
 };
 
 struct gateway_node *gateway_node_create(struct sim *sim, unsigned party)
@@ -49,6 +55,7 @@ struct gateway_node *gateway_node_create(struct sim *sim, unsigned party)
 		abort();
 	gateway->sim = sim;
 	gateway->party = party;
+	gateway->current = &gateway->configurations[0];
 	return gateway;
 }
 
@@ -102,17 +109,23 @@ bool gateway_node_allows(const struct gateway_node *gateway, unsigned system,
 			 bool to, enum mc_service service,
 			 enum mcinfo_verb verb)
 {
-	const struct section *section = &gateway->sections[system];
+	const struct section *section = &gateway->current->sections[system];
 
 	return !(to ? section->denies_to : section->denies_from) ||
 	       (service == MC_SERVICE_MCPTT && verb == MCINFO_AUTHORIZATION);
 }
 
+unsigned gateway_node_hops(const struct gateway_node *gateway, unsigned system)
+{
+	return (unsigned)gateway->current->sections[system]
+	    .settings.next_hops.count;
+}
+
 static void make_system(struct gateway_node *gateway, unsigned other)
 {
 	struct sim *sim = gateway->sim;
-	struct section *section = &gateway->sections[other];
-	struct setting_sections *systems = &gateway->settings.systems;
+	struct section *section = &gateway->current->sections[other];
+	struct setting_sections *systems = &gateway->current->settings.systems;
 
 	section->domain_list[0] = sim->nodes[other].system;
 	section->settings = (struct gateway_system_settings){
@@ -123,27 +136,28 @@ static void make_system(struct gateway_node *gateway, unsigned other)
 		.requests_from = make_policy(sim, &section->denies_from),
 	};
 	add_hops(sim, section, party_system(gateway->party), other);
-	gateway->system_items[systems->count++] = (struct setting_section){
-		.title = sim->nodes[other].system,
-		.values = &section->settings,
-	};
+	gateway->current->system_items[systems->count++] =
+	    (struct setting_section){
+		    .title = sim->nodes[other].system,
+		    .values = &section->settings,
+	    };
 }
 
 /* The one server of the system; it serves all users. */
 static void make_server(struct gateway_node *gateway, unsigned own)
 {
-	struct section *section = &gateway->sections[own];
+	struct configuration *current = gateway->current;
+	struct section *section = &current->sections[own];
 
-	section->settings.next_hops.count = 0;
 	add_hop(section, net_uri(gateway->sim->net, own, SIP_INSIDE), 1);
-	gateway->server = (struct gateway_server_settings){
+	current->server = (struct gateway_server_settings){
 		.next_hops = section->settings.next_hops,
 		.identity = empty,
 		.users_file = empty,
 	};
-	gateway->server_items[0] = (struct setting_section){
+	current->server_items[0] = (struct setting_section){
 		.title = "server",
-		.values = &gateway->server,
+		.values = &current->server,
 	};
 }
 
@@ -151,11 +165,15 @@ static void make_settings(struct gateway_node *gateway)
 {
 	struct sim *sim = gateway->sim;
 	unsigned own = party_system(gateway->party);
+	bool is_first = gateway->current == &gateway->configurations[0];
+	struct configuration *current = &gateway->configurations[is_first];
 
-	gateway->own_domain_list[0] = sim->nodes[own].system;
-	gateway->settings = (struct gateway_settings){
+	memset(current, 0, sizeof(*current));
+	gateway->current = current;
+	current->own_domain_list[0] = sim->nodes[own].system;
+	current->settings = (struct gateway_settings){
 		.identity = empty,
-		.domains = { gateway->own_domain_list, 1 },
+		.domains = { current->own_domain_list, 1 },
 		.attempt_deadline_ms = 2000,
 		.attempts_max = 3,
 		.entry_deadline_ms = GATEWAY_ENTRY_US / 1000,
@@ -163,8 +181,8 @@ static void make_settings(struct gateway_node *gateway)
 		.peer_rate = sim->plan.peer_rate,
 		.user_rate = sim->plan.user_rate,
 		.relays_max = 1000,
-		.servers = { gateway->server_items, 1 },
-		.systems = { gateway->system_items, 0 },
+		.servers = { current->server_items, 1 },
+		.systems = { current->system_items, 0 },
 	};
 	make_server(gateway, own);
 	for (unsigned other = 0; other < SIM_SYSTEMS; other++) {
@@ -186,16 +204,6 @@ static bool is_planned(const struct gateway_node *gateway)
 		 sim->plan.gone[gateway->party - PARTY_GATEWAYS]);
 }
 
-static bool denies(const struct gateway_node *gateway)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
-		any |= gateway->sections[i].denies_to ||
-		       gateway->sections[i].denies_from;
-	return any;
-}
-
 void gateway_node_start(struct gateway_node *gateway)
 {
 	struct sim *sim = gateway->sim;
@@ -213,7 +221,7 @@ void gateway_node_start(struct gateway_node *gateway)
 		.node = describe_party(gateway->party),
 		.has_outside = true,
 	};
-	if (gateway_module.init(&gateway->core, &gateway->settings,
+	if (gateway_module.init(&gateway->core, &gateway->current->settings,
 				&gateway->module))
 		abort();
 	gateway->core.sip = net_sip(sim->net, gateway->party);
@@ -237,10 +245,22 @@ void gateway_node_crash(struct gateway_node *gateway)
 	timers_destroy(gateway->timers);
 }
 
+void gateway_node_reload(struct gateway_node *gateway)
+{
+	if (!gateway->up)
+		return;
+	sim_tell(gateway->sim, "%s   reloads", describe_party(gateway->party));
+	node_enter(gateway->sim, gateway->party);
+	make_settings(gateway);
+	if (gateway_module.reload(gateway->module, &gateway->current->settings))
+		abort();
+}
+
 void gateway_node_heal(struct gateway_node *gateway)
 {
-	if (denies(gateway) || !is_planned(gateway))
+	if (!is_planned(gateway))
 		gateway_node_crash(gateway);
+	gateway_node_reload(gateway);
 	gateway_node_start(gateway);
 }
 

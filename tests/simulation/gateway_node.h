@@ -20,7 +20,9 @@ void gateway_node_destroy(struct gateway_node *gateway);
 /* Does nothing where the plan has none, or one that is up already. */
 void gateway_node_start(struct gateway_node *gateway);
 void gateway_node_crash(struct gateway_node *gateway);
-/* Up, and with a policy that lets everything pass; restarts if need be. */
+/* The settings have changed: how other systems are reached. */
+void gateway_node_reload(struct gateway_node *gateway);
+/* Up, unless it is gone for good, and lets everything pass. */
 void gateway_node_heal(struct gateway_node *gateway);
 
 /* Whether its policy lets requests of this procedure pass to, or from, that
@@ -28,6 +30,9 @@ void gateway_node_heal(struct gateway_node *gateway);
 bool gateway_node_allows(const struct gateway_node *gateway, unsigned system,
 			 bool to, enum mc_service service,
 			 enum mcinfo_verb verb);
+
+/* How many next hops it has towards that system, or its own. */
+unsigned gateway_node_hops(const struct gateway_node *gateway, unsigned system);
 
 /* When its next timer is due, on sim->now_us; UINT64_MAX: never. */
 uint64_t gateway_node_next_us(const struct gateway_node *gateway);

@@ -16,6 +16,7 @@
 #define LIFETIME_US (64u * T1_US) /* of a server transaction (RFC 3261 17) */
 /* Not longer: a finished procedure may be forgotten after 100 s. */
 #define SLOW_MAX_US 40000000u
+#define SILENCES 3 /* in a row: taken for down */
 #define PROBE_US \
 	5000000u /* so often a silent peer is asked whether it is there */
 
@@ -84,11 +85,11 @@ static void end(struct request *request, int status)
 	request->heard = status;
 	if (!from->up || from->incarnation != request->from_incarnation)
 		return;
+	from->silent_us[request->to->index] = request->net->sim->now_us;
 	if (status == SIP_NO_ANSWER)
-		from->silent_since_us[request->to->index] =
-		    request->net->sim->now_us + 1;
+		from->silences[request->to->index]++;
 	else
-		from->silent_since_us[request->to->index] = 0;
+		from->silences[request->to->index] = 0;
 	if (status && reply->status == status) {
 		answer.retry_after_s = reply->retry_after_s;
 		answer.warn_code = reply->warn_code;
@@ -195,6 +196,8 @@ static void look_at(void *arg, uint64_t incarnation)
 	if (!request->to->up || request->to->incarnation != incarnation)
 		return;
 	request->looked_at_us = request->net->sim->now_us;
+	if (party_is_gateway(request->to->index))
+		check_gateway_take(request);
 	node_enter(request->net->sim, request->to->index);
 	handle_message(request);
 }
@@ -205,8 +208,6 @@ static void take(struct request *request)
 	struct party *to = request->to;
 	struct sim *sim = request->net->sim;
 
-	if (party_is_gateway(to->index))
-		check_gateway_take(request);
 	request->to_incarnation = to->incarnation;
 	request->expires_us = UINT64_MAX;
 	request->reply = (struct sip_reply){ 0 };
@@ -491,15 +492,14 @@ static bool net_is_down(struct sip *sip, const char *next_hop)
 	struct net *net = from->net;
 	enum sip_side side;
 	const struct party *to = find_party(net, next_hop, &side);
-	uint64_t since_us = to ? from->silent_since_us[to->index] : 0;
 
 	if (happens(net, net->sim->plan.doubts))
 		return true;
-	if (!since_us || !net->sim->plan.probes)
+	if (!to || !net->sim->plan.probes)
 		return false;
-	if (to->up && net->sim->now_us > since_us + PROBE_US)
-		from->silent_since_us[to->index] = 0;
-	return from->silent_since_us[to->index] != 0;
+	if (to->up && net->sim->now_us > from->silent_us[to->index] + PROBE_US)
+		from->silences[to->index] = 0;
+	return from->silences[to->index] >= SILENCES;
 }
 
 static const struct sip_ops net_ops = {
@@ -594,8 +594,8 @@ void net_up(struct net *net, unsigned party)
 {
 	net->parties[party].up = true;
 	net->parties[party].incarnation++;
-	memset(net->parties[party].silent_since_us, 0,
-	       sizeof(net->parties[party].silent_since_us));
+	memset(net->parties[party].silences, 0,
+	       sizeof(net->parties[party].silences));
 }
 
 void net_down(struct net *net, unsigned party)

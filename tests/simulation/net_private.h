@@ -24,8 +24,9 @@ struct party {
 	void *arg;
 	sip_source_h *source_handler;
 	void *source_arg;
-	/* Since when requests to that party got no answer; 0: they do. */
-	uint64_t silent_since_us[PARTIES];
+	/* Requests to that party without an answer, in a row, and the last. */
+	unsigned silences[PARTIES];
+	uint64_t silent_us[PARTIES];
 };
 
 /* What of a document names a message; of no document: all 0. */
@@ -71,6 +72,8 @@ struct request {
 
 	unsigned to_incarnation; /* that has taken it; 0: none */
 	uint64_t looked_at_us;
+	bool may_pass;		/* a gateway's policy then */
+	unsigned hops;		/* that it could go on to then */
 	uint64_t expires_us;	/* of the server transaction */
 	struct sip_reply reply; /* status 0: pending */
 	char warning[128];

@@ -16,6 +16,7 @@
 #define RESPONSE_EXPIRY_US (300u * (uint64_t)SECOND_US)
 #define GATEWAYS (SIM_SYSTEMS * SIM_GATEWAYS)
 #define MENDS 2
+#define OPERATOR_MAX_US (20u * (uint64_t)SECOND_US)
 #define REST_MAX_US (300u * (uint64_t)SECOND_US)
 
 struct sim *sim_create(void)
@@ -154,6 +155,7 @@ static void draw_plan(struct sim *sim)
 	plan->commit_slow = draw_fault(sim, FAULT_COMMIT, 60);
 	plan->between = draw_fault(sim, FAULT_BETWEEN, 300);
 	plan->provision = draw_fault(sim, FAULT_PROVISION, 6);
+	plan->moves = draw_fault(sim, FAULT_PROVISION, 4);
 	plan->denials = draw_fault(sim, FAULT_PROVISION, 300);
 	plan->intrusions = draw_fault(sim, FAULT_INTRUDE, 20);
 	plan->doubts = draw_fault(sim, FAULT_LOSS, 100);
@@ -195,6 +197,49 @@ static void restart(void *arg, uint64_t i)
 
 	if (!sim->nodes[i].up)
 		node_start(&sim->nodes[i]);
+}
+
+static void reload_server(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	database_provisioning_changed(sim->nodes[i].database);
+}
+
+static void reload_gateway(void *arg, uint64_t i)
+{
+	struct sim *sim = arg;
+
+	gateway_node_reload(sim->gateways[i]);
+}
+
+/* Operators are not equally fast: for a while each has its own view. */
+static void reload_system(struct sim *sim, unsigned system)
+{
+	sim_after(sim, random_below(&sim->random, OPERATOR_MAX_US),
+		  reload_server, sim, system);
+	for (unsigned i = 0; i < SIM_GATEWAYS; i++)
+		sim_after(sim, random_below(&sim->random, OPERATOR_MAX_US),
+			  reload_gateway, sim, system * SIM_GATEWAYS + i);
+}
+
+/* The system's messages to another one take the other path from now on. */
+static void move(void *arg, uint64_t system)
+{
+	struct sim *sim = arg;
+	unsigned own = (unsigned)system;
+	unsigned other =
+	    (own + (unsigned)random_between(&sim->random, 1, SIM_SYSTEMS - 1)) %
+	    SIM_SYSTEMS;
+
+	if (!sim->plan.gateways[own] || sim->healed)
+		return;
+	sim->plan.via[own][other] ^= true;
+	sim_tell(sim, "       %s reaches %s %s", describe_party(own),
+		 describe_party(other),
+		 sim->plan.via[own][other] ? "by its gateways" : "directly");
+	reload_system(sim, own);
+	reload_system(sim, other);
 }
 
 static void intrude(void *arg, uint64_t value)
@@ -267,6 +312,7 @@ static void heal(void *arg, uint64_t value)
 		sim->is_cut[i] = false;
 		database_return(sim->nodes[i].database);
 		restart(sim, i);
+		database_provisioning_changed(sim->nodes[i].database);
 	}
 	for (unsigned i = 0; i < GATEWAYS; i++)
 		gateway_node_heal(sim->gateways[i]);
@@ -325,6 +371,7 @@ static void begin(struct sim *sim)
 	spread(sim, sim->plan.crashes, crash);
 	spread(sim, sim->plan.crashes, gateway_crash);
 	spread(sim, sim->plan.intrusions, intrude);
+	spread(sim, sim->plan.moves, move);
 	spread(sim, sim->plan.outages, outage);
 	spread(sim, sim->plan.cuts, cut);
 	spread(sim, sim->plan.provision, change_provisioning);
@@ -408,6 +455,15 @@ static void run_to_rest(struct sim *sim)
 	}
 }
 
+static bool are_all_there(const struct sim *sim)
+{
+	for (unsigned i = 0; i < GATEWAYS; i++) {
+		if (sim->plan.gone[i])
+			return false;
+	}
+	return true;
+}
+
 /*
  * Where a gateway has lied, the user's next authorization puts it right. It may
  * fail while nobody has noticed that gateways are gone: on the way there and on
@@ -423,7 +479,7 @@ static void mend(struct sim *sim, unsigned system, unsigned user)
 		run_until(sim, sim->now_us + SECOND_US);
 		run_to_rest(sim);
 	}
-	if (sim->plan.probes && !*sim->violation &&
+	if (are_all_there(sim) && !*sim->violation &&
 	    check_is_doubtful(sim->check, system, user))
 		sim_violation(sim,
 			      "what a gateway's lie has done to ue%u at %s "

@@ -62,6 +62,7 @@ struct sim_plan {
 	unsigned commit_slow;
 	unsigned between;
 	unsigned provision;  /* changes, in all */
+	unsigned moves;	     /* to another path between two systems, in all */
 	unsigned denials;    /* gateways whose policy denies much */
 	unsigned intrusions; /* in all */
 	unsigned doubts;     /* next hops taken for down */
