@@ -29,10 +29,9 @@ int message_build(const struct mcinfo *info, unsigned max_forwards_received,
 
 	memcpy(built.partner_id, info->partner_id, MCID_SIZE);
 	memcpy(built.primary_id, info->primary_id, MCID_SIZE);
-	/* Texts are free: ours says the same as the cause. */
-	if (info->is_response && info->cause)
-		snprintf(built.text, sizeof(built.text), "%s",
-			 mcinfo_cause_text(info->cause));
+	/* A text is free: ours says the same as the cause. */
+	snprintf(built.text, sizeof(built.text), "%s",
+		 mcinfo_cause_text(info->cause));
 	outgoing->service = info->service;
 	outgoing->max_forwards =
 	    left < SIP_MAX_FORWARDS ? left : SIP_MAX_FORWARDS;

@@ -379,8 +379,8 @@ static void test_policy(void)
 	CU_ASSERT_TRUE(passes(A1_HOST, MCINFO_AUTHORIZATION, mcdata, false));
 	CU_ASSERT_TRUE(passes(A1_HOST, MCINFO_DEAUTHORIZATION, mcdata, false));
 	/* The response of what was let through before passes. */
-	CU_ASSERT_TRUE(passes(A1_HOST, MCINFO_DEAUTHORIZATION, mcptt, true));
-	CU_ASSERT_TRUE(passes(B1_HOST, MCINFO_AUTHORIZATION, mcptt, true));
+	CU_ASSERT_TRUE(passes(A1_HOST, MCINFO_AUTHORIZATION, mcptt, true));
+	CU_ASSERT_TRUE(passes(B1_HOST, MCINFO_DEAUTHORIZATION, mcptt, true));
 	CU_ASSERT_EQUAL(gate_statistic("gateway.refused_policy"), 3);
 
 	gate_list(&gate.systems[0].requests_to, NULL);
