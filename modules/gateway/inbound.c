@@ -36,8 +36,9 @@ static void refuse(struct gateway_module *module,
 		.warn_code = 399,
 		.warn_text = refusal->warning,
 		.retry_after_s = refusal->status == 503 ? RETRY_AFTER_S : 0,
-		/* Whoever may not speak leaves nothing behind. */
-		.stateless = refusal->status == 403,
+		/* What is refused leaves nothing behind, and is refused
+		 * again. */
+		.stateless = refusal->status < 500,
 	};
 
 	stat_increment(&module->stats[refusal->counter]);
@@ -54,6 +55,7 @@ static void refuse_document(struct gateway_module *module,
 		.warn_code = error->warn_code,
 		.warn_text = error->text,
 		.accept = error->status == 415 ? ACCEPTED_TYPES : NULL,
+		.stateless = true,
 	};
 
 	stat_increment(&module->stats[REFUSED_DOCUMENT]);

@@ -57,8 +57,9 @@ static void reply(struct migration_module *module, handle_t transaction,
 		.warn_code = warning ? 399 : 0,
 		.warn_text = warning,
 		.retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
-		/* Whoever may not speak leaves nothing behind. */
-		.stateless = status == 403,
+		/* What is refused leaves nothing behind, and is refused
+		 * again. A 481 is about a state that may change. */
+		.stateless = status >= 400 && status < 500 && status != 481,
 	};
 
 	if (status >= 400)
@@ -311,6 +312,7 @@ static void refuse_document(struct migration_module *module,
 		.warn_code = error->warn_code,
 		.warn_text = error->text,
 		.accept = error->status == 415 ? ACCEPTED_TYPES : NULL,
+		.stateless = true,
 	};
 
 	stat_increment(&module->refused);
