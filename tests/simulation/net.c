@@ -8,324 +8,12 @@
 #include <strings.h>
 
 #include "check_gateway.h"
-#include "describe.h"
 #include "message_name.h"
 #include "simulation.h"
 
-#define T1_US 500000u
-#define LIFETIME_US (64u * T1_US) /* of a server transaction (RFC 3261 17) */
-/* Not longer: a finished procedure may be forgotten after 100 s. */
-#define SLOW_MAX_US 40000000u
 #define SILENCES 3 /* in a row: taken for down */
-#define PROBE_US \
-	5000000u /* so often a silent peer is asked whether it is there */
-
-/* ----------------------------------------------------------------- chances */
-
-static bool happens(const struct net *net, unsigned per_mille)
-{
-	return !net->sim->healed && per_mille &&
-	       random_chance(&net->sim->random, per_mille);
-}
-
-/* A message crosses up to three hops, and a request may not live too long. */
-static uint64_t draw_delay_us(const struct request *request)
-{
-	struct sim *sim = request->net->sim;
-	uint64_t most_us = sim->plan.max_delay_us;
-
-	if (party_is_gateway(request->from->index) ||
-	    party_is_gateway(request->to->index))
-		most_us /= 4;
-	if (happens(request->net, sim->plan.late))
-		return random_between(&sim->random, 1000, most_us);
-	return random_between(&sim->random, 500, 20000);
-}
-
-static bool is_between_systems(const struct request *request)
-{
-	return party_is_of_system(request->from->index) &&
-	       party_is_of_system(request->to->index);
-}
-
-static bool is_cut_off(const struct request *request)
-{
-	unsigned a = party_system(request->from->index);
-	unsigned b = party_system(request->to->index);
-
-	return is_between_systems(request) && a != b &&
-	       request->net->sim->is_cut[SIM_SYSTEMS - a - b];
-}
-
-/* One message on its way: `arrive` runs once, never or twice. */
-static void fly(struct net *net, struct request *request, schedule_h *arrive,
-		uint64_t value)
-{
-	struct sim *sim = net->sim;
-
-	if (is_cut_off(request) || happens(net, sim->plan.loss))
-		sim_tell(sim, "   (lost)");
-	else
-		sim_after(sim, draw_delay_us(request), arrive, request, value);
-	if (!is_cut_off(request) && happens(net, sim->plan.twice))
-		sim_after(sim, draw_delay_us(request), arrive, request, value);
-}
-
-/* ----------------------------------------------------------------- answers */
-
-static void end(struct request *request, int status)
-{
-	const struct sip_reply *reply = &request->reply;
-	struct sip_answer answer = { .status = status };
-	struct party *from = request->from;
-
-	if (request->ended)
-		return;
-	request->ended = true;
-	request->heard = status;
-	if (!from->up || from->incarnation != request->from_incarnation)
-		return;
-	from->silent_us[request->to->index] = request->net->sim->now_us;
-	if (status == SIP_NO_ANSWER)
-		from->silences[request->to->index]++;
-	else
-		from->silences[request->to->index] = 0;
-	if (status && reply->status == status) {
-		answer.retry_after_s = reply->retry_after_s;
-		answer.warn_code = reply->warn_code;
-		answer.warning = reply->warn_code ? request->warning : NULL;
-	}
-	node_enter(request->net->sim, from->index);
-	request->answered(request->arg, request->handle, &answer);
-}
-
-static void answer_arrives(void *arg, uint64_t status)
-{
-	struct request *request = arg;
-
-	if (request->ended || !request->from->up)
-		return;
-	sim_tell(request->net->sim, "%s <- %s  %u to %s",
-		 describe_party(request->from->index),
-		 describe_party(request->to->index), (unsigned)status,
-		 describe_body(request->content_type, request->body,
-			       request->body_bytes));
-	end(request, (int)status);
-}
-
-static void answer(struct request *request, const struct sip_reply *reply)
-{
-	request->reply = *reply;
-	snprintf(request->warning, sizeof(request->warning), "%s",
-		 reply->warn_text ? reply->warn_text : "");
-	request->expires_us = request->net->sim->now_us + LIFETIME_US;
-	if (reply->stateless)
-		request->to_incarnation = 0;
-	fly(request->net, request, answer_arrives, (uint64_t)reply->status);
-}
-
-static void net_reply(struct sip *sip, handle_t transaction,
-		      const struct sip_reply *reply)
-{
-	struct party *party = (struct party *)sip;
-	struct net *net = party->net;
-	size_t index = (size_t)(transaction & UINT32_MAX) - 1;
-	struct sip_reply replaced = *reply;
-	struct request *request;
-
-	if (index >= net->count)
-		return;
-	request = net->requests[index];
-	if (request->to_incarnation != transaction >> 32 ||
-	    request->reply.status)
-		return;
-	if (party_is_gateway(party->index))
-		check_gateway_reply(request, reply->status);
-	if (rogue_replaces(request, &replaced))
-		answer(request, &replaced);
-}
-
-/* ---------------------------------------------------------------- requests */
-
-static void give_up_early(void *arg, uint64_t incarnation)
-{
-	struct request *request = arg;
-	const struct sip_reply reply = { .status = 504 };
-
-	if (request->to->up && request->to->incarnation == incarnation &&
-	    request->to_incarnation == incarnation && !request->reply.status)
-		answer(request, &reply);
-}
-
-static void handle_message(struct request *request)
-{
-	struct party *to = request->to;
-	char call_id[32], tag[32];
-	struct sip_inbound inbound = {
-		.transaction =
-		    (uint64_t)to->incarnation << 32 | (request->index + 1),
-		.source.port = 5060,
-		.source.transport =
-		    request->net->sim->plan.reliable ? SIP_TCP : SIP_UDP,
-		.source.side = request->to_side,
-		.sender_uri = request->from->addresses[request->from_side].uri,
-		.request_uri = request->request_uri,
-		.from_uri = request->from_uri,
-		.from_tag = tag,
-		.call_id = call_id,
-		.cseq = 1,
-		.max_forwards = request->max_forwards,
-		.asserted_identity_count = request->asserted_count,
-		.content_type = request->content_type,
-		.body = request->body,
-		.body_bytes = request->body_bytes,
-	};
-
-	snprintf(call_id, sizeof(call_id), "call-%u", request->index);
-	snprintf(tag, sizeof(tag), "tag-%u", request->index);
-	memcpy(inbound.source.host, request->source_host, SIP_HOST_SIZE);
-	for (size_t i = 0; i < request->asserted_count; i++)
-		inbound.asserted_identities[i] = request->asserted[i];
-	to->handler(to->arg, &inbound);
-}
-
-static void look_at(void *arg, uint64_t incarnation)
-{
-	struct request *request = arg;
-
-	if (!request->to->up || request->to->incarnation != incarnation)
-		return;
-	request->looked_at_us = request->net->sim->now_us;
-	if (party_is_gateway(request->to->index))
-		check_gateway_take(request);
-	node_enter(request->net->sim, request->to->index);
-	handle_message(request);
-}
-
-static void take(struct request *request)
-{
-	static const struct sip_reply ok = { .status = 200 };
-	struct party *to = request->to;
-	struct sim *sim = request->net->sim;
-
-	request->to_incarnation = to->incarnation;
-	request->expires_us = UINT64_MAX;
-	request->reply = (struct sip_reply){ 0 };
-	request->rogue = rogue_draw(request);
-	if (request->rogue == ROGUE_SWALLOW) {
-		answer(request, &ok);
-		return;
-	}
-	if (request->rogue == ROGUE_EARLY)
-		sim_after(sim, random_between(&sim->random, 1000, 2000000),
-			  give_up_early, request, to->incarnation);
-	if (request->rogue == ROGUE_SLOW)
-		sim_after(sim, random_between(&sim->random, 1000, SLOW_MAX_US),
-			  look_at, request, to->incarnation);
-	else
-		look_at(request, to->incarnation);
-}
-
-/* As lib/sip does before anybody is asked: nothing is kept of it. */
-static bool is_refused(struct request *request)
-{
-	struct party *to = request->to;
-	struct sip_source source = {
-		.port = 5060,
-		.transport =
-		    request->net->sim->plan.reliable ? SIP_TCP : SIP_UDP,
-		.side = request->to_side,
-	};
-	struct sip_reply refusal = { .status = 483, .stateless = true };
-
-	memcpy(source.host, request->source_host, SIP_HOST_SIZE);
-	node_enter(request->net->sim, to->index);
-	if (to->source_handler &&
-	    !to->source_handler(to->source_arg, &source, &refusal)) {
-		refusal.stateless = true;
-		answer(request, &refusal);
-		return true;
-	}
-	if (!request->max_forwards)
-		answer(request, &refusal);
-	return !request->max_forwards;
-}
-
-static void request_arrives(void *arg, uint64_t copy)
-{
-	struct request *request = arg;
-	struct party *to = request->to;
-	struct sim *sim = request->net->sim;
-	bool known = request->to_incarnation == to->incarnation &&
-		     sim->now_us < request->expires_us;
-
-	if (!to->up || !to->handler)
-		return;
-	if (known && request->reply.status)
-		fly(request->net, request, answer_arrives,
-		    (uint64_t)request->reply.status);
-	if (known || request->voided || is_refused(request))
-		return;
-	sim_tell(sim, "%s -> %s  %s%s", describe_party(request->from->index),
-		 describe_party(to->index),
-		 describe_body(request->content_type, request->body,
-			       request->body_bytes),
-		 copy ? "  (copy)" : "");
-	take(request);
-}
-
-/* Somebody between answers; the request itself may still arrive. */
-static bool is_answered_between(struct net *net, struct request *request)
-{
-	static const int statuses[] = { 400, 403, 404, 408, 480, 202,
-					500, 503, 504, 600, 603 };
-	struct sim *sim = net->sim;
-	int status;
-
-	if (!is_between_systems(request) || !happens(net, sim->plan.between))
-		return false;
-	status = statuses[random_below(&sim->random,
-				       sizeof(statuses) / sizeof(*statuses))];
-	sim_after(sim, draw_delay_us(request), answer_arrives, request,
-		  (uint64_t)status);
-	return random_chance(&sim->random, 500);
-}
-
-static void connection_refused(void *arg, uint64_t incarnation)
-{
-	struct request *request = arg;
-
-	if (request->from->incarnation == incarnation)
-		end(request, SIP_NO_ANSWER);
-}
-
-static void transmit(void *arg, uint64_t incarnation)
-{
-	struct request *request = arg;
-	struct net *net = request->net;
-	uint64_t interval_us = T1_US << (request->sent < 3 ? request->sent : 3);
-
-	if (request->ended || request->voided || !request->from->up ||
-	    request->from->incarnation != incarnation)
-		return;
-	if (!is_answered_between(net, request))
-		fly(net, request, request_arrives, request->sent);
-	request->sent++;
-	if (!net->sim->plan.reliable)
-		sim_after(net->sim, interval_us, transmit, request,
-			  incarnation);
-	else if (net->sim->plan.refuses && !request->to->up)
-		sim_after(net->sim, draw_delay_us(request), connection_refused,
-			  request, incarnation);
-}
-
-static void deadline_passes(void *arg, uint64_t incarnation)
-{
-	struct request *request = arg;
-
-	if (request->from->up && request->from->incarnation == incarnation)
-		end(request, SIP_NO_ANSWER);
-}
+/* So often a silent peer is asked whether it is there. */
+#define PROBE_US 5000000u
 
 static struct party *find_party(struct net *net, const char *uri,
 				enum sip_side *side)
@@ -425,9 +113,7 @@ static int net_send(struct sip *sip, const struct sip_outbound *message,
 	request->handle = handle;
 	if (party_is_gateway(from->index))
 		check_gateway_send(request);
-	sim_after(net->sim, 0, transmit, request, from->incarnation);
-	sim_after(net->sim, message->deadline_ms * 1000ull, deadline_passes,
-		  request, from->incarnation);
+	flight_begin(request, message->deadline_ms * UINT64_C(1000));
 	return 0;
 }
 
@@ -462,9 +148,28 @@ void net_forge(struct net *net, const struct request *like,
 	request->answered = answered;
 	request->arg = net;
 	request->handle = request->index + 1;
-	sim_after(net->sim, 0, transmit, request, from->incarnation);
-	sim_after(net->sim, LIFETIME_US, deadline_passes, request,
-		  from->incarnation);
+	flight_begin(request, LIFETIME_US);
+}
+
+static void net_reply(struct sip *sip, handle_t transaction,
+		      const struct sip_reply *reply)
+{
+	struct party *party = (struct party *)sip;
+	struct net *net = party->net;
+	size_t index = (size_t)(transaction & UINT32_MAX) - 1;
+	struct sip_reply replaced = *reply;
+	struct request *request;
+
+	if (index >= net->count)
+		return;
+	request = net->requests[index];
+	if (request->to_incarnation != transaction >> 32 ||
+	    request->reply.status)
+		return;
+	if (party_is_gateway(party->index))
+		check_gateway_reply(request, reply->status);
+	if (rogue_replaces(request, &replaced))
+		flight_answer(request, &replaced);
 }
 
 static void net_set_message_handler(struct sip *sip, sip_message_h *handler,
@@ -493,7 +198,7 @@ static bool net_is_down(struct sip *sip, const char *next_hop)
 	enum sip_side side;
 	const struct party *to = find_party(net, next_hop, &side);
 
-	if (happens(net, net->sim->plan.doubts))
+	if (net_happens(net, net->sim->plan.doubts))
 		return true;
 	if (!to || !net->sim->plan.probes)
 		return false;

@@ -88,6 +88,15 @@ struct net {
 	size_t capacity;
 };
 
+#define LIFETIME_US 32000000u /* of a server transaction (RFC 3261 17) */
+
+/* By chance, until the run heals. */
+bool net_happens(const struct net *net, unsigned per_mille);
+
+/* flight.c: from now on, until it is answered or the deadline passes. */
+void flight_begin(struct request *request, uint64_t deadline_us);
+void flight_answer(struct request *request, const struct sip_reply *reply);
+
 /*
  * The intruder says what `like` says as if it came from `address`, in the name
  * of `identity`; NULL: in the same name. `arg` of the answer is the network,

@@ -14,6 +14,8 @@
 #include "random.h"
 #include "schedule.h"
 
+#define SECOND_US 1000000u
+
 /* Kinds of faults, as bits: what shrinking takes away. */
 enum sim_fault {
 	FAULT_LOSS = 1u << 0,	/* messages get lost */
@@ -73,8 +75,8 @@ struct sim_plan {
 	/* Whether that system puts its gateways between itself and another. */
 	bool via[SIM_SYSTEMS][SIM_SYSTEMS];
 	/* One of two that does not come back when the run heals. */
-	bool gone[SIM_SYSTEMS * SIM_GATEWAYS];
-	unsigned rogue[SIM_SYSTEMS * SIM_GATEWAYS];
+	bool gone[GATEWAYS];
+	unsigned rogue[GATEWAYS];
 	bool lies;		/* of rogues */
 	uint64_t token_life_us; /* 0: none are asked for */
 	unsigned token_later;	/* the authorizer cannot say yet */
@@ -90,7 +92,7 @@ struct sim {
 	struct sim_random random;
 	struct schedule *schedule;
 	struct node nodes[SIM_SYSTEMS];
-	struct gateway_node *gateways[SIM_SYSTEMS * SIM_GATEWAYS];
+	struct gateway_node *gateways[GATEWAYS];
 	struct net *net;
 	struct clients *clients;
 	struct check *check;
