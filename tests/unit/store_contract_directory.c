@@ -172,8 +172,8 @@ void test_gateway_changes_are_noticed(void)
 		"INSERT INTO mc_gateway (uri) VALUES ('" GATEWAY_1 "')",
 		"UPDATE mc_gateway SET priority = 7",
 		"DELETE FROM mc_gateway",
-		"INSERT INTO mc_peer (system, source) "
-		"VALUES ('a.example', '203.0.113.1')",
+		("INSERT INTO mc_peer (system, source) "
+		 "VALUES ('a.example', '203.0.113.1')"),
 		"UPDATE mc_peer SET source = '203.0.113.2'",
 		"DELETE FROM mc_peer",
 	};
