@@ -59,6 +59,13 @@ static int read_example(const char *name, struct example *example)
 	return example->type ? 0 : EINVAL;
 }
 
+static bool is_document(const char *name)
+{
+	const char *suffix = strrchr(name, '.');
+
+	return suffix && !strcmp(suffix, ".xml");
+}
+
 static int begin(void)
 {
 	DIR *folder = opendir(DOC_DIR "/examples");
@@ -66,7 +73,7 @@ static int begin(void)
 	int err = folder ? 0 : errno;
 
 	while (!err && (entry = readdir(folder))) {
-		if (entry->d_name[0] != '.' && example_count < EXAMPLES_MAX)
+		if (is_document(entry->d_name) && example_count < EXAMPLES_MAX)
 			err = read_example(entry->d_name,
 					   &examples[example_count++]);
 	}
