@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions that Sofia-SIP calls, two of libc and two of its own, exported by
+ * Functions that Sofia-SIP calls, three of libc and two of its own, exported by
  * the program so that the library finds ours first (src/exports.list). Each does
  * what the original does, after a change that Sofia has no setting for.
  */
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -46,12 +47,14 @@ static int spare_descriptor = -1;
 MCMIG_API int getaddrinfo(const char *node, const char *service,
 			  const struct addrinfo *hints,
 			  struct addrinfo **result);
+MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
 MCMIG_API issize_t su_getmsgsize(su_socket_t fd);
 MCMIG_API int msg_extract(msg_t *msg);
 MCMIG_API int accept(int fd, struct sockaddr *address, socklen_t *bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
+typedef int bind_f(int, const struct sockaddr *, socklen_t);
 typedef issize_t su_getmsgsize_f(su_socket_t);
 typedef int msg_extract_f(msg_t *);
 typedef int accept_f(int, struct sockaddr *, socklen_t *);
@@ -84,6 +87,51 @@ static int socket_type(int fd)
 	socklen_t bytes = sizeof(type);
 
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) ? 0 : type;
+}
+
+/* A free port: it is to connect, not to listen. */
+static bool is_free_port(const struct sockaddr *address)
+{
+	switch (address ? address->sa_family : AF_UNSPEC) {
+	case AF_INET:
+		return !((const struct sockaddr_in *)address)->sin_port;
+	case AF_INET6:
+		return !((const struct sockaddr_in6 *)address)->sin6_port;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Sofia binds a connection to its listener's address, and goes on without when
+ * that fails: the kernel would pick one, of the other side perhaps. In its
+ * place stands something that cannot connect.
+ */
+int bind(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+	static struct log_rate rate;
+	static bind_f *real;
+	int error;
+
+	if (!real)
+		real = (bind_f *)dlsym(RTLD_NEXT, "bind");
+	if (!real) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (!real(fd, address, bytes))
+		return 0;
+	if (!loop_is_current_thread() || !is_free_port(address) ||
+	    socket_type(fd) != SOCK_STREAM)
+		return -1;
+	error = errno;
+	log_write_limited(&rate, LOG_WARNING, "sip",
+			  "msg=\"cannot connect from our own address\" "
+			  "error=\"%s\"",
+			  strerror(error));
+	dup2(spare_descriptor, fd);
+	errno = error;
+	return -1;
 }
 
 /* How much Sofia is to read: of a datagram all, or it would be cut short. */

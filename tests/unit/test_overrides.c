@@ -103,12 +103,39 @@ static void test_a_stream_is_read_in_pieces(void)
 	CU_ASSERT_EQUAL(size_of_waiting(SOCK_DGRAM, 20000), 20000);
 }
 
+static int connect_from(const char *host, int type)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, type, 0), result;
+
+	inet_pton(AF_INET, host, &address.sin_addr);
+	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+	address.sin_port = htons(port_of(type == SOCK_STREAM ? TCP4 : UDP4));
+	/* As Sofia does, whatever came of bind(). */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		result = -2;
+	close(fd);
+	return result;
+}
+
+/* 192.0.2.1 is nobody's (RFC 5737). */
+static void test_no_connection_from_another_address(void)
+{
+	fixture_start(NULL);
+	CU_ASSERT_EQUAL(connect_from("127.1.2.3", SOCK_STREAM), 0);
+	CU_ASSERT_EQUAL(connect_from("192.0.2.1", SOCK_STREAM), -2);
+	fixture_stop();
+}
+
 static CU_TestInfo override_tests[] = {
 	{ "no name is resolved on the loop",
 	  test_no_name_is_resolved_on_the_loop },
 	{ "the UDP buffer is large", test_udp_buffer_is_large },
 	{ "a stream is read in pieces, a datagram whole",
 	  test_a_stream_is_read_in_pieces },
+	{ "no connection from another address",
+	  test_no_connection_from_another_address },
 	CU_TEST_INFO_NULL,
 };
 

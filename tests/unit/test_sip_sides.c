@@ -186,9 +186,10 @@ static void accept_one(int listening, const char *own, const char *other)
 	char host[INET_ADDRSTRLEN];
 	struct sockaddr_in address;
 	socklen_t bytes = sizeof(address);
-	int fd = accept(listening, (struct sockaddr *)&address, &bytes);
+	int fd = peer_accept(listening);
 
 	CU_ASSERT_FATAL(fd >= 0);
+	getpeername(fd, (struct sockaddr *)&address, &bytes);
 	inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));
 	CU_ASSERT_STRING_EQUAL(host, own);
 	check_text(peer_receive(fd), own, other);
