@@ -53,10 +53,33 @@ static int check_store(const struct daemon *daemon)
 	return 0;
 }
 
+/* A gateway and a server are daemons of their own. */
+static int check_role(const struct daemon *daemon)
+{
+	const struct module *role = NULL;
+
+	for (size_t i = 0; i < loader_count(daemon->loader); i++) {
+		const struct module *module = loader_module(daemon->loader, i);
+
+		if (module->takes_messages && role) {
+			log_error("mcmigd",
+				  "msg=\"%s: %s and %s both take the messages: "
+				  "run each in a daemon of its own\"",
+				  daemon->file, role->name, module->name);
+			return EINVAL;
+		}
+		if (module->takes_messages)
+			role = module;
+	}
+	return 0;
+}
+
 int daemon_init(struct daemon *daemon)
 {
 	int err = init_core(daemon);
 
+	if (!err)
+		err = check_role(daemon);
 	if (!err)
 		err = loader_init(daemon->loader, &daemon->core, daemon->conf);
 	return err ? err : check_store(daemon);

@@ -52,6 +52,7 @@ struct module {
 	size_t settings_bytes;
 	const struct command *commands; /* NULL: none */
 	bool needs_store; /* the daemon refuses it without a store module */
+	bool takes_messages; /* of a daemon's modules only one may */
 
 	/*
 	 * Each returns 0 or an errno, having logged why; NULL: nothing to do.

@@ -199,6 +199,7 @@ MODULE_EXPORT const struct module mcmig_module = {
 	.settings = gateway_setting_table,
 	.settings_bytes = sizeof(struct gateway_settings),
 	.commands = gateway_commands,
+	.takes_messages = true,
 	.init = init,
 	.start = start,
 	.reload = reload,

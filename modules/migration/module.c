@@ -270,6 +270,7 @@ MODULE_EXPORT const struct module mcmig_module = {
 	.settings = settings,
 	.settings_bytes = sizeof(struct migration_settings),
 	.needs_store = true,
+	.takes_messages = true,
 	.init = init,
 	.start = start,
 	.reload = reload,

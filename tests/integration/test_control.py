@@ -179,6 +179,8 @@ def test_modules_that_make_no_daemon(lab, tmp_path):
     store = lab.b.store.module
     for modules, reason in (('"migration", "ctl"', 'needs a store'),
                             (f'"{store}", "{store}"', 'stands twice'),
+                            (f'"{store}", "migration", "gateway", "ctl"',
+                             'both take the messages'),
                             (f'"{store}", "../ctl"', 'no module name')):
         conf = tmp_path / 'modules.conf'
         lines = [line for line in lab.b.conf.read_text().splitlines()
