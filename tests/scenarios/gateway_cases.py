@@ -3,6 +3,7 @@
 another MC system, both played by SIPp: each message that leaves (exit) or
 enters (entry)."""
 
+from bad_requests import send_bad
 from cases import VERBS, case
 from play import Failure, failure
 
@@ -94,6 +95,29 @@ def passes_failure(stage, cause):
     taker = listen(stage, 'response', hidden='depot')
     send(stage, 'response',
          result=f'{said["result"]}<text>see table users of depot</text>')
+    taker.finish()
+
+
+MORE_HEADERS = '''Max-Forwards: 70
+User-Agent: Depot/7 (depot1)
+Subject: from depot1
+Contact: <sip:depot1.inside:5060>
+X-Depot: 1
+Record-Route: <sip:depot1.inside;lr>
+P-Charging-Vector: icid-value=depot1'''
+
+
+@case('exit')
+@case('entry')
+def passes_no_other_header(stage):
+    begin(stage, 'request')
+    sender = sides(stage)[0]
+    taker = listen(stage, 'request', hidden='[Dd]epot|Subject|Route|icid')
+    stage.values['from'] = f'sip:depot1@{stage.values["own_system"]}'
+    send_bad(stage, sender, 200, {
+        'headers': MORE_HEADERS, 'sequence_attribute':
+            f' sequence="{stage.values["sequence"]}"'
+            f' order="{stage.values["order"]}"'})
     taker.finish()
 
 
