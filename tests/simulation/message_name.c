@@ -19,6 +19,7 @@ void message_name_parse(struct message_name *name, const char *content_type,
 	if (mcinfo_parse(parser, content_type, body, body_bytes, &info, &error))
 		return;
 	name->is_known = true;
+	name->has_token = info.access_token != NULL;
 	name->service = info.service;
 	name->verb = info.verb;
 	name->is_response = info.is_response;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "check_gateway.h"
+#include "describe.h"
 #include "message_name.h"
 #include "simulation.h"
 
@@ -87,6 +88,9 @@ static void fill(struct request *request, const struct sip_outbound *message)
 	    party_is_of_system(request->to->index))
 		message_name_parse(&request->name, message->content_type,
 				   message->body, message->body_bytes);
+	if (request->name.has_token)
+		sim_violation(request->net->sim, "%s sends a token onwards",
+			      describe_party(request->from->index));
 }
 
 static int net_send(struct sip *sip, const struct sip_outbound *message,

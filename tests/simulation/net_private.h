@@ -32,6 +32,7 @@ struct party {
 /* What of a document names a message; of no document: all 0. */
 struct message_name {
 	bool is_known;
+	bool has_token;
 	enum mc_service service;
 	enum mcinfo_verb verb;
 	bool is_response;

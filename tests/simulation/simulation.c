@@ -13,7 +13,6 @@
 
 /* Nobody tries longer to reach a client. */
 #define RESPONSE_EXPIRY_US (300u * (uint64_t)SECOND_US)
-#define MENDS 2
 #define REST_MAX_US (300u * (uint64_t)SECOND_US)
 
 struct sim *sim_create(void)
@@ -196,19 +195,16 @@ static bool are_all_there(const struct sim *sim)
  */
 static void mend(struct sim *sim, unsigned system, unsigned user)
 {
-	for (unsigned i = 0; i < MENDS; i++) {
-		if (*sim->violation ||
-		    !check_is_doubtful(sim->check, system, user) ||
-		    !clients_authorize_anew(sim->clients, user, system))
-			return;
-		run_until(sim, sim->now_us + SECOND_US);
-		run_to_rest(sim);
-	}
+	if (*sim->violation || !check_is_doubtful(sim->check, system, user) ||
+	    !clients_authorize_anew(sim->clients, user, system))
+		return;
+	run_until(sim, sim->now_us + SECOND_US);
+	run_to_rest(sim);
 	if (are_all_there(sim) && !*sim->violation &&
 	    check_is_doubtful(sim->check, system, user))
 		sim_violation(sim,
 			      "what a gateway's lie has done to ue%u at %s "
-			      "outlives new authorizations",
+			      "outlives a new authorization",
 			      user + 1, describe_party(system));
 }
 
