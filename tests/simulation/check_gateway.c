@@ -100,6 +100,7 @@ void check_gateway_take(struct request *request)
 	const struct party *intruder = &request->net->parties[PARTY_INTRUDER];
 	int listener = message_name_listener(sim, &request->name);
 	int speaker = message_name_speaker(sim, &request->name);
+	unsigned hops;
 
 	/* Whoever is unknown is refused before that. */
 	if (request->source_host == intruder->addresses[SIP_INSIDE].host)
@@ -107,10 +108,13 @@ void check_gateway_take(struct request *request)
 			      describe_party(request->to->index));
 	if (listener < 0 || speaker < 0)
 		return;
-	request->may_pass =
+	/* A rogue may look twice, under settings that differ. */
+	hops = gateway_node_hops(gateway, (unsigned)listener);
+	if (!request->hops || hops < request->hops)
+		request->hops = hops;
+	request->may_pass |=
 	    may_pass(gateway, request,
 		     request->to_side == SIP_INSIDE ? listener : speaker);
-	request->hops = gateway_node_hops(gateway, (unsigned)listener);
 }
 
 /* ------------------------------------------------------------- the answer */
@@ -168,7 +172,7 @@ void check_gateway_reply(const struct request *request, int status)
 		sim_violation(sim, "%s answers %d after %.1f s",
 			      describe_party(request->to->index), status,
 			      (double)took_us / 1e6);
-	else if (status >= 500 && status < 600 &&
+	else if (status >= 500 && status < 600 && !sim->plan.busy &&
 		 !has_tried_enough(request,
 				   took_us < most_us ? most_us - took_us : 0))
 		sim_violation(sim, "%s answers %d and has not asked everybody",

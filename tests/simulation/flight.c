@@ -164,7 +164,8 @@ static void look_at(void *arg, uint64_t incarnation)
 {
 	struct request *request = arg;
 
-	if (!request->to->up || request->to->incarnation != incarnation)
+	if (!request->to->up || request->to->incarnation != incarnation ||
+	    request->to_incarnation != incarnation)
 		return;
 	request->looked_at_us = request->net->sim->now_us;
 	if (party_is_gateway(request->to->index))
@@ -190,10 +191,10 @@ static void take(struct request *request)
 	if (request->rogue == ROGUE_EARLY)
 		sim_after(sim, random_between(&sim->random, 1000, 2000000),
 			  give_up_early, request, to->incarnation);
-	if (request->rogue == ROGUE_SLOW)
+	if (request->rogue == ROGUE_SLOW || request->rogue == ROGUE_AGAIN)
 		sim_after(sim, random_between(&sim->random, 1000, SLOW_MAX_US),
 			  look_at, request, to->incarnation);
-	else
+	if (request->rogue != ROGUE_SLOW)
 		look_at(request, to->incarnation);
 }
 

@@ -104,6 +104,9 @@ static int net_send(struct sip *sip, const struct sip_outbound *message,
 
 	if (!to)
 		return EINVAL;
+	if (party_is_of_system(from->index) &&
+	    net_happens(net, net->sim->plan.busy))
+		return EBUSY;
 	request = request_add(net);
 	request->from = from;
 	request->from_side = message->side;

@@ -80,9 +80,10 @@ void plan_draw(struct sim *sim)
 	plan->denials = draw_fault(sim, FAULT_PROVISION, 300);
 	plan->intrusions = draw_fault(sim, FAULT_INTRUDE, 20);
 	plan->doubts = draw_fault(sim, FAULT_LOSS, 100);
+	plan->busy = draw_fault(sim, FAULT_LOSS, 100);
 	plan->probes = random_chance(random, 700);
 	plan->refuses = random_chance(random, 500);
-	plan->peer_rate = random_chance(random, 800) ? 0 : 20;
+	plan->peer_rate = random_chance(random, 800) ? 0 : 2;
 	plan->user_rate = random_chance(random, 800) ? 0 : 2;
 	draw_gateways(sim);
 	draw_tokens(sim);

@@ -44,7 +44,7 @@ enum rogue_mode rogue_draw(const struct request *request)
 		return ROGUE_NOT;
 	mode = (enum rogue_mode)random_between(&sim->random, ROGUE_STATUS,
 					       sim->plan.lies ? ROGUE_DENY
-							      : ROGUE_SLOW);
+							      : ROGUE_AGAIN);
 	if (mode == ROGUE_SWALLOW && (is_confirmable(name) || is_end(name)))
 		check_lied(sim->check, name);
 	return mode;

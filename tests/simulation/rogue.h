@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Gateways that misbehave, by seed, until the run heals: some change statuses,
- * are silent, or give up too early; some lie.
+ * are silent, give up too early or repeat old messages; some lie.
  */
 #ifndef MCMIG_SIMULATION_ROGUE_H
 #define MCMIG_SIMULATION_ROGUE_H
@@ -15,6 +15,7 @@ enum rogue_mode {
 	ROGUE_SILENT,  /* the answer is lost */
 	ROGUE_EARLY,   /* 504 at once; the relay goes on */
 	ROGUE_SLOW,    /* it is looked at when the sender has given up */
+	ROGUE_AGAIN,   /* it is relayed twice, the second time much later */
 	ROGUE_SWALLOW, /* 200 at once, and nothing is delivered: a lie */
 	ROGUE_DENY,    /* 481 instead of 200: a lie too */
 };

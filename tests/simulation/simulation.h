@@ -70,6 +70,7 @@ struct sim_plan {
 	unsigned doubts;     /* next hops taken for down */
 	bool probes;	     /* who is silent is taken for down */
 	bool refuses;	     /* TCP to who is down fails at once */
+	unsigned busy;	     /* sends refused: too much is outstanding */
 	uint32_t peer_rate, user_rate;
 	unsigned gateways[SIM_SYSTEMS];
 	/* Whether that system puts its gateways between itself and another. */
