@@ -194,7 +194,7 @@ static void go_down(struct hop *hop, const char *why)
 
 	log_warning("sip",
 		    "msg=\"next hop is down: requests without an answer\" "
-		    "hop=\"%s\" reason=\"%s\" requests=%u since_ms=%llu",
+		    "hop=\"%s\" reason=\"%s\" requests=%u failing_ms=%llu",
 		    hop->uri, why, (unsigned)hop->failures,
 		    (unsigned long long)(now_ms - hop->since_ms));
 	hop->is_down = true;
