@@ -6,11 +6,37 @@ import contextlib
 import os
 import pathlib
 import statistics
+import subprocess
 import threading
+
+from labproc import LabError
 
 TICKS = os.sysconf('SC_CLK_TCK')
 CPUS = os.cpu_count()
 NOISE_PERCENT = 15      # of the machine; above it a run is called noisy
+LOAD_FAILURES = ('failures', 'refused_503', 'refused_other', 'silent',
+                 'wrong', 'starved')
+
+
+def load_program(build):
+    return str(build / 'tests/bench/mcmig-load')
+
+
+def figures_of(text):
+    """What mcmig-load prints."""
+    return dict(line.split('=', 1) for line in text.splitlines())
+
+
+def run_load(build, mode, server, *options, **settings):
+    """Runs mcmig-load; its figures."""
+    command = [load_program(build), mode, '--server', server, *options]
+    for name, value in settings.items():
+        command += [f'--{name.replace("_", "-")}', str(value)]
+    done = subprocess.run(command, text=True, capture_output=True,
+                          check=False)
+    if done.returncode > 1:
+        raise LabError(f'mcmig-load: {done.stderr}')
+    return figures_of(done.stdout)
 
 
 def _stat_fields(pid):

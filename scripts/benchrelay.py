@@ -23,10 +23,6 @@ START_S = 30
 SHARED_MEMORY_MB = 2048     # Kamailio's: nothing in a run may use it up
 
 
-def figures_of(text):
-    return dict(line.split('=', 1) for line in text.splitlines())
-
-
 class Sink:
     """A next hop of a.example."""
 
@@ -51,7 +47,7 @@ class Sink:
         self.signal(signal.SIGCONT)
         self._process.terminate()
         output = self._process.communicate(timeout=STOP_S)[0]
-        return figures_of(output)
+        return benchlib.figures_of(output)
 
 
 def is_bound(address):
@@ -105,11 +101,36 @@ class Ours:
     def pid(self):
         return self._gateway.pid
 
+    def statistics(self):
+        return {row['name']: row['value']
+                for row in self._gateway.ctl('stats')}
+
     def cpu_seconds(self):
         return benchlib.session_cpu_seconds(self.pid)
 
     def stop(self):
         self._gateway.stop()
+
+
+class NoRelay:
+    """Source and sink talk to each other."""
+
+    name = 'direct'
+
+    def __init__(self, transport):
+        self.transport = transport
+        self.source = host_port(SOURCE_HOST, free_port(SOURCE_HOST))
+        self.inside = None
+        self.outside = self.source
+
+    def start(self, sinks):
+        self.inside = sinks[0].address
+
+    def cpu_seconds(self):
+        return 0
+
+    def stop(self):
+        pass
 
 
 KAMAILIO_CONF = '''
@@ -201,7 +222,7 @@ class Kamailio:
 @contextlib.contextmanager
 def relay_between(bench, relay, sink_count=1):
     """The relay and its sinks, running; the sinks."""
-    program = str(bench.build / 'tests/bench/mcmig-load')
+    program = benchlib.load_program(bench.build)
     sinks = [Sink(program, number, relay.transport, relay.outside)
              for number in range(1, sink_count + 1)]
     try:
