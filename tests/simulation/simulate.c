@@ -31,7 +31,7 @@ static int usage(FILE *out)
 	      "                [--actions N] [--without FAULT,...] [--ladder]\n"
 	      "                [--shrink]\n"
 	      "  --first    the first seed (1)\n"
-	      "  --runs     how many seeds (2000)\n"
+	      "  --runs     how many seeds (1800)\n"
 	      "  --seed     only this one\n"
 	      "  --actions  of the users, instead of what the seed draws\n"
 	      "  --without  loss, double, delay, crash, outage, commit,\n"
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct sim_options options = { .seed = 1, .faults = FAULT_ALL };
-	unsigned long long runs = 2000, run, violations = 0;
+	unsigned long long runs = 1800, run, violations = 0;
 	bool smaller = false;
 	double begun_s = seconds(), took_s;
 	struct sim *sim;
