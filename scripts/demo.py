@@ -43,7 +43,7 @@ def run_client(lab, verb, pair, profile):
     command = [lab.program('mcmig-ue'), verb, '--json',
                '--server', f'sip:{lab.b.server}', '--procedure', procedure,
                '--partner-id', pair[1], '--primary-id', pair[0],
-               '--profile', str(profile)]
+               '--profile', str(profile), *lab.b.credentials(pair[1])]
     print(f'$ mcmig-ue {verb} --server sip:{lab.b.server} \\\n'
           f'    --partner-id {pair[1]} \\\n'
           f'    --primary-id {pair[0]}'
@@ -137,6 +137,14 @@ def title(text):
     print(f'\n== {text}\n')
 
 
+def show_lab(lab, store):
+    for system in lab.systems:
+        print(f'{system.name}: server {system.server} on {store}'
+              + ''.join(f', gateway {gateway.inside} inside and '
+                        f'{gateway.outside} outside'
+                        for gateway in system.gateways))
+
+
 def demonstrate(lab):
     pair = (lab.a.user(1), lab.b.visitor(1))
     title(f'{pair[0]} at home')
@@ -169,17 +177,19 @@ def end(number, _):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('.')[0])
     parser.add_argument('--postgres', action='store_true')
+    parser.add_argument('--direct', action='store_true',
+                        help='without MC gateway servers and tokens')
     args = parser.parse_args()
     # Not in $TMPDIR: sockets need a short path, and the cluster's user a way in.
     folder = tempfile.mkdtemp(prefix='mcmig-', dir='/tmp')
     store = 'postgres' if args.postgres else 'sqlite'
     lab = lablib.Lab(folder, store=store, users=3,
+                     gateways=0 if args.direct else 1,
                      settings={'': {'log_level': 'debug'}})
     handle_signals(end)
     try:
         lab.start()
-        print(f'a.example at {lab.a.server}, b.example at {lab.b.server}, '
-              'on ' + ('PostgreSQL' if args.postgres else 'SQLite'))
+        show_lab(lab, 'PostgreSQL' if args.postgres else 'SQLite')
         demonstrate(lab)
     except lablib.LabError as error:
         sys.exit(f'quickstart: {error}')

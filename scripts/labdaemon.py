@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 
+import labtoken
 from labproc import (STOP_S, LabError, LogReader, free_port, run, stop_daemon)
 
 MODULES = ('store_sqlite', 'store_postgres', 'auth_token', 'migration',
@@ -168,6 +169,22 @@ class System(Daemon):
         letter = home.letter if home else first
         prefix = '' if letter == first else f'{letter}-'
         return f'sip:{prefix}visitor{number:05}@{self.name}'
+
+    def token(self, partner_id, **claims):
+        """Of this system's identity management, for every service. `claims`:
+        others than usual; None leaves one out."""
+        usual = labtoken.claims_of(partner_id, labtoken.SERVICES, self.issuer,
+                                   AUDIENCE)
+        return labtoken.Key.load(self.token_key).token({**usual, **claims})
+
+    def credentials(self, partner_id, **claims):
+        """Options of mcmig-ue."""
+        if not self.requires_tokens:
+            return ()
+        name = partner_id.partition(':')[2].partition('@')[0]
+        file = self.lab.folder / f'{self.letter}-{name}.token'
+        file.write_text(self.token(partner_id, **claims))
+        return '--token', str(file)
 
     def configure(self, settings):
         modules = [self.store.module, 'migration', 'ctl']

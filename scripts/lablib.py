@@ -79,7 +79,7 @@ class Lab:
         return [*self.systems, *self.gateways]
 
     def __getitem__(self, letter):
-        return next(system for system in self.systems
+        return next(system for system in self.peers
                     if system.letter == letter)
 
     def peers_of(self, system):
@@ -120,9 +120,9 @@ class Lab:
                 system.requires_tokens = True
                 labtoken.make_key(system.token_key, system.jwks)
             system.configure(self.settings)
-            for gateway in system.gateways:
-                gateway.configure(self.settings, self.peers_of(system),
-                                  self.transport)
+        for gateway in self.gateways:
+            gateway.configure(self.settings, self.peers_of(gateway.system),
+                              self.transport)
 
     def start(self):
         try:

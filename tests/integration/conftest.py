@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / 'scripts')]
 
 import documents  # noqa: E402
+import gateways  # noqa: E402
 import lablib  # noqa: E402
 import labtoken  # noqa: E402
 import sippeer  # noqa: E402
@@ -82,9 +83,7 @@ def lab_options(cluster, options):
     return {'databases': f'lab{number}', **options}, f'lab{number}'
 
 
-@pytest.fixture
-def make_lab(folder, cluster):
-    """A factory of labs; `own_store`: on a PostgreSQL cluster of its own."""
+def lab_factory(folder, cluster):
     labs = []
 
     def make(kind=lablib.Lab, *arguments, start=True, **options):
@@ -99,10 +98,16 @@ def make_lab(folder, cluster):
         stop_in_order(lab)
 
 
+@pytest.fixture
+def make_lab(folder, cluster):
+    """A factory of labs; `own_store`: on a PostgreSQL cluster of its own."""
+    yield from lab_factory(folder, cluster)
+
+
 def stop_in_order(lab):
     """Daemons that still run end with 0; a sanitizer would say otherwise."""
     statuses = [daemon.stop() for daemon in lab.daemons
-                if not isinstance(lab, SoloLab)]
+                if not isinstance(lab, (SoloLab, gateways.BorderLab))]
     lab.stop()
     assert not any(statuses), [daemon.log.read_text()[-3000:]
                                for daemon in lab.daemons]
@@ -117,13 +122,15 @@ def make_solo(make_lab):
 
 
 @pytest.fixture(scope='module')
-def lab(folder, cluster):
+def module_lab(folder, cluster):
+    """The same for all tests of a module."""
+    yield from lab_factory(folder, cluster)
+
+
+@pytest.fixture(scope='module')
+def lab(module_lab):
     """One for all tests of a module, which each take users of their own."""
-    options, name = lab_options(cluster, {})
-    lab = lablib.Lab(folder / name, **options)
-    lab.start()
-    yield lab
-    stop_in_order(lab)
+    return module_lab()
 
 
 user_numbers = itertools.cycle(range(1, USERS + 1))

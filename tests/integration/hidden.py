@@ -26,27 +26,35 @@ ELEMENTS = {
     'primary-mc-service-id', 'profile-index', 'result', 'cause', 'text',
     'migration'}
 ATTRIBUTES = {'procedure', 'sequence', 'order'}
-PHRASES = {  # RFC 3261 21
+PHRASES = {  # RFC 3261 21, as the stack writes them
     200: 'OK', 202: 'Accepted', 400: 'Bad Request', 403: 'Forbidden',
     404: 'Not Found', 405: 'Method Not Allowed', 408: 'Request Timeout',
     413: 'Request Entity Too Large', 415: 'Unsupported Media Type',
     416: 'Unsupported URI Scheme', 420: 'Bad Extension',
     480: 'Temporarily Unavailable', 481: 'Call/Transaction Does Not Exist',
     482: 'Loop Detected', 483: 'Too Many Hops', 486: 'Busy Here',
-    488: 'Not Acceptable Here', 500: 'Server Internal Error',
+    488: 'Not Acceptable Here', 500: 'Internal Server Error',
     501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Unavailable',
-    504: 'Server Time-out', 513: 'Message Too Large', 600: 'Busy Everywhere',
+    504: 'Gateway Time-out',
+    513: 'Message Too Large', 580: 'Precondition Failure',
+    600: 'Busy Everywhere',
     603: 'Decline', 604: 'Does Not Exist Anywhere', 606: 'Not Acceptable'}
 PRODUCTS = ('mcmig', 'mcmigd', 'sofia', 'sofia-sip', 'nta', 'libmcmig')
 INSIDE_NETWORKS = [ipaddress.ip_network(network) for network in
                    ('127.1.0.0/16', '127.4.0.0/16')]
 
 ADDRESS = re.compile(r'(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])')
-HOST = re.compile(r'(?i)(?:@|sips?:|\d/(?:UDP|TCP)\s+|received=|maddr=)'
-                  r'([a-z][a-z0-9.-]*[a-z0-9])')
+HOST = re.compile(r'(?i)(?:sips?:(?:[^@\s<>;,]*@)?|\d/(?:UDP|TCP)\s+|'
+                  r'received=|maddr=)([a-z][a-z0-9.-]*[a-z0-9])')
 TAG = re.compile(r'(?i);\s*tag=([^;,\s>]+)')
 BRANCH = re.compile(r'(?i);\s*branch=([^;,\s>]+)')
+TOKEN = re.compile(r'<mc\w+String>([^<]+)</mc\w+String>')
 WARNING = re.compile(r'\d{3}\s+(\S+)\s+"([^"]*)"')
+
+
+# The stack's own: a header that it cannot read; STUN on the SIP port.
+BAD_HEADER = re.compile(r'Bad [A-Za-z-]+ Header')
+NO_STUN = re.compile(rb'\x01[\x10-\x1f].*\x06\0Not Implemented\0', re.DOTALL)
 
 
 class Finding:
@@ -81,19 +89,23 @@ class Inside:
             elif name in ('via', 'v'):
                 self.add('branch', *BRANCH.findall(value))
             elif name in ('call-id', 'i'):
-                self.add('Call-ID', value, *value.split('@', 1))
+                self.add('Call-ID', value, value.partition('@')[0])
+                self.add('host', value.partition('@')[2])
             elif name in ('server', 'user-agent'):
                 self.add('product', value, *re.findall(r'[A-Za-z]+', value))
             elif name == 'warning':
                 for agent, text in WARNING.findall(value):
                     self.add('host', agent)
                     self.add('free text', text)
+        for token in TOKEN.findall(message.body.decode('utf-8', 'replace')):
+            self.add('token', token, *token.split('.'))
 
     def _forms(self, word):
         """As it is, and as somebody might have written it otherwise."""
         yield word
         if len(word) > 5:
-            yield base64.b64encode(word.encode()).decode().rstrip('=')[:-1]
+            # Not the last characters: they depend on what follows.
+            yield base64.b64encode(word.encode()).decode()[:-4].lower()
         if ADDRESS.fullmatch(word):
             number = int(ipaddress.ip_address(word))
             yield f'{number:08x}'
@@ -101,10 +113,12 @@ class Inside:
 
     def find_words(self, data):
         text = data.decode('utf-8', 'replace')
+        lower = text.lower()
         for word, kind in self.words.items():
-            for form in self._forms(word):
-                if re.search(r'(?<![A-Za-z0-9])' + re.escape(form)
-                             + r'(?![A-Za-z0-9])', text, re.IGNORECASE):
+            for form in self._forms(word.lower()):
+                if form in lower and re.search(
+                        r'(?<![a-z0-9])' + re.escape(form) + r'(?![a-z0-9])',
+                        lower):
                     yield Finding(kind, word, text)
         for address in ADDRESS.findall(text):
             if is_inside(address):
@@ -135,17 +149,18 @@ def header_findings(message, allowed):
             yield Finding('header', name, value)
 
 
-def answer_findings(message, warnings):
+def answer_findings(message, is_public):
     yield from header_findings(message, ANSWER_HEADERS)
     phrase = message.start.split(' ', 2)[2]
-    if phrase != PHRASES.get(message.status):
+    if (phrase != PHRASES.get(message.status, '')
+            and not BAD_HEADER.fullmatch(phrase)):
         yield Finding('free text', phrase, message.start)
     if message.body:
         yield Finding('free text', message.body, message.start)
     warning = message.header('warning')
     if warning:
         found = WARNING.fullmatch(warning)
-        if not found or found.group(2) not in warnings:
+        if not found or not is_public(found.group(2)):
             yield Finding('free text', warning, message.start)
 
 
@@ -153,8 +168,12 @@ def document_findings(body, texts):
     """The document has nothing but what the model has."""
     if b'<!--' in body or b'<?' in body.replace(b'<?xml ', b'', 1):
         yield Finding('free text', 'comment or instruction', body)
-    root = ElementTree.fromstring(body)
-    service = documents.Parsed(body).service
+    try:
+        root = ElementTree.fromstring(body)
+        service = documents.Parsed(body).service
+    except (ElementTree.ParseError, KeyError, ValueError, AttributeError):
+        yield Finding('free text', body, 'what is no document')
+        return
     own = f'{{{documents.NAMESPACE}}}'
     outer = [f'{{urn:3gpp:ns:{service}Info:1.0}}{name}' for name in
              (f'{service}info', f'{service}-Params', 'anyExt')]
@@ -183,15 +202,15 @@ def request_findings(message, texts):
     yield from document_findings(message.body, texts)
 
 
-def find(data, inside, *, warnings, texts):
-    """Findings in one stream or datagram that left a gateway. `warnings` and
-    `texts`: what Warning headers and documents may say."""
+def find(data, inside, *, is_public, texts):
+    """Findings in one stream or datagram that left a gateway. `is_public`:
+    whether a Warning may say this; `texts`: what documents may say."""
     findings = list(inside.find_words(data))
     messages, rest = split_messages(data)
-    if rest.strip():
+    if rest.strip() and not NO_STUN.fullmatch(rest):
         findings.append(Finding('free text', rest, 'what is no message'))
     for one in messages:
         message = sippeer.Message(one)
-        findings += (answer_findings(message, warnings) if message.is_response
+        findings += (answer_findings(message, is_public) if message.is_response
                      else request_findings(message, texts))
     return findings

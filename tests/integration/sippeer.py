@@ -18,6 +18,7 @@ class Message:
     """A SIP request or response. `connection`: of a peer that got it by TCP."""
 
     def __init__(self, data, answer_with=None, connection=None):
+        self.data = data
         head, _, self.body = data.partition(b'\r\n\r\n')
         self.start, *lines = head.decode('utf-8', 'replace').split('\r\n')
         self.headers = []
@@ -205,6 +206,10 @@ class Peer:
     def response(self, branch, seconds=WAIT_S):
         """The final answer to one of our requests."""
         return self._response_queue(branch).get(timeout=seconds)
+
+    def no_response(self, branch):
+        """Whether no other answer has come to that request so far."""
+        return self._response_queue(branch).empty()
 
     def ask(self, server, uri, body=b'', **options):
         return self.response(self.send(server, uri, body, **options))
