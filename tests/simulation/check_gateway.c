@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check_gateway.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "describe.h"
 #include "message_name.h"
 #include "simulation.h"
@@ -60,12 +63,27 @@ static bool was_received(const struct request *sent)
 	return false;
 }
 
+/* Nobody else's: who stands behind it is nobody's business. */
+static bool is_in_its_own_name(const struct sim *sim,
+			       const struct request *sent)
+{
+	char identity[SYSTEM_NAME_SIZE + 16];
+
+	snprintf(identity, sizeof(identity), "sip:mcgateway@%s",
+		 sim->nodes[party_system(sent->from->index)].system);
+	return !strcmp(sent->from_uri, identity) && sent->asserted_count == 1 &&
+	       !strcmp(sent->asserted[0], identity);
+}
+
 void check_gateway_send(const struct request *request)
 {
 	struct sim *sim = request->net->sim;
 	unsigned party = request->from->index;
 
-	if (!goes_where_it_belongs(sim, request))
+	if (!is_in_its_own_name(sim, request))
+		sim_violation(sim, "%s speaks as %s", describe_party(party),
+			      request->from_uri);
+	else if (!goes_where_it_belongs(sim, request))
 		sim_violation(sim, "%s sends %s to %s", describe_party(party),
 			      describe_body(request->content_type,
 					    request->body, request->body_bytes),

@@ -264,12 +264,18 @@ static bool is_answered_between(struct net *net, struct request *request)
 	return random_chance(&sim->random, 500);
 }
 
-static void connection_refused(void *arg, uint64_t incarnation)
+static void connection_ends(void *arg, uint64_t incarnation)
 {
 	struct request *request = arg;
 
 	if (request->from->incarnation == incarnation)
 		end(request, SIP_NO_ANSWER);
+}
+
+void flight_reset(struct request *request)
+{
+	sim_after(request->net->sim, draw_delay_us(request), connection_ends,
+		  request, request->from_incarnation);
 }
 
 static void transmit(void *arg, uint64_t incarnation)
@@ -288,8 +294,7 @@ static void transmit(void *arg, uint64_t incarnation)
 		sim_after(net->sim, interval_us, transmit, request,
 			  incarnation);
 	else if (net->sim->plan.refuses && !request->to->up)
-		sim_after(net->sim, draw_delay_us(request), connection_refused,
-			  request, incarnation);
+		flight_reset(request);
 }
 
 static void deadline_passes(void *arg, uint64_t incarnation)

@@ -310,8 +310,22 @@ void net_up(struct net *net, unsigned party)
 	       sizeof(net->parties[party].silences));
 }
 
+/* Whoever still waits for its answers sees the connection closed. */
+static void reset_connections(struct net *net, const struct party *party)
+{
+	for (size_t i = 0; i < net->count; i++) {
+		struct request *request = net->requests[i];
+
+		if (request->to == party && !request->ended &&
+		    request->to_incarnation == party->incarnation)
+			flight_reset(request);
+	}
+}
+
 void net_down(struct net *net, unsigned party)
 {
+	if (net->sim->plan.refuses && net->sim->plan.reliable)
+		reset_connections(net, &net->parties[party]);
 	net->parties[party].up = false;
 	net->parties[party].handler = NULL;
 	net->parties[party].source_handler = NULL;

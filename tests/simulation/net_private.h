@@ -96,6 +96,8 @@ bool net_happens(const struct net *net, unsigned per_mille);
 
 /* flight.c: from now on, until it is answered or the deadline passes. */
 void flight_begin(struct request *request, uint64_t deadline_us);
+/* The peer has closed the connection. */
+void flight_reset(struct request *request);
 void flight_answer(struct request *request, const struct sip_reply *reply);
 
 /*
