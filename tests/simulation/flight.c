@@ -174,6 +174,15 @@ static void look_at(void *arg, uint64_t incarnation)
 	handle_message(request);
 }
 
+/* Unless it was refused, and a copy of it taken by the same, not rogue now. */
+static void look_late(void *arg, uint64_t incarnation)
+{
+	const struct request *request = arg;
+
+	if (request->rogue)
+		look_at(arg, incarnation);
+}
+
 static void take(struct request *request)
 {
 	static const struct sip_reply ok = { .status = 200 };
@@ -193,7 +202,7 @@ static void take(struct request *request)
 			  give_up_early, request, to->incarnation);
 	if (request->rogue == ROGUE_SLOW || request->rogue == ROGUE_AGAIN)
 		sim_after(sim, random_between(&sim->random, 1000, SLOW_MAX_US),
-			  look_at, request, to->incarnation);
+			  look_late, request, to->incarnation);
 	if (request->rogue != ROGUE_SLOW)
 		look_at(request, to->incarnation);
 }
