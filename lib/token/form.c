@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "token/base64url.h"
+#include "token/memory.h"
 #include "token/reading.h"
 
 static const char *check_size(struct token_reading *reading)
@@ -69,11 +70,16 @@ static const char *parse(struct token_reading *reading, int part,
 			 const struct json_faults *faults, json_t **objectp)
 {
 	json_error_t error;
-	json_t *value =
-	    json_loadb((const char *)reading->parts[part].bytes,
-		       reading->parts[part].count,
-		       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	json_t *value;
 
+	token_memory_begin();
+	value = json_loadb((const char *)reading->parts[part].bytes,
+			   reading->parts[part].count,
+			   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (token_memory_failed()) {
+		json_decref(value);
+		return token_no_memory(reading);
+	}
 	if (json_is_object(value)) {
 		*objectp = value;
 		return NULL;
@@ -83,8 +89,6 @@ static const char *parse(struct token_reading *reading, int part,
 		return faults->no_object;
 	}
 	switch (json_error_code(&error)) {
-	case json_error_out_of_memory:
-		return token_no_memory(reading);
 	case json_error_duplicate_key:
 		return faults->twice;
 	case json_error_null_character:

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "token/key.h"
+#include "token/memory.h"
 
 struct token_keys {
 	struct token_key *list;
@@ -73,9 +74,12 @@ int token_keys_parse(const char *text, size_t bytes, struct token_keys **keysp,
 		*reasonp = "the JWKS is too long";
 		return EINVAL;
 	}
+	token_memory_begin();
 	document = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-	if (!document && json_error_code(&error) == json_error_out_of_memory)
+	if (token_memory_failed()) {
+		json_decref(document);
 		return ENOMEM;
+	}
 	*reasonp = shape_of(document, &error);
 	if (*reasonp) {
 		err = EINVAL;

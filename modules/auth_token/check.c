@@ -127,6 +127,8 @@ auth_token_check(struct authorizer *authorizer,
 	*reasonp = "";
 	result =
 	    auth->identities ? check(auth, request, reasonp) : AUTHORIZER_LATER;
+	if (!*reasonp)
+		*reasonp = "";
 	stat_increment(&auth->stats[counters[result]]);
 	return result;
 }
