@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A gateway is believed: nothing ties its 200 to what the next hop has done.
- * Most misbehaviour costs time only. A lie breaks what the two systems agree
- * on, for that user and partner system, and nothing else: the primary confirms
- * what the partner never heard of, or drops what it has stored, or the partner
- * takes the primary for told. Their next procedure puts it right.
+ * Most misbehaviour costs time only. Three lies do more, each by one message:
+ *
+ *   200 to a success response that is not delivered: the primary redirects to a
+ *   partner that never stored the mapping;
+ *   481 to one that was taken: the primary does not redirect to where the user
+ *   is;
+ *   200 to a de-authorization request that is not delivered: the primary goes
+ *   on redirecting to a partner ID that may become somebody else's.
+ *
+ * So what does not hold is agreement (redirection included) on that user at that
+ * partner system, and which of the user's migrations is current. It holds again
+ * once a procedure of that user there, begun after the lie, has succeeded. All
+ * else holds in spite of lies: what is durable, idempotence, order, that the
+ * partner has what it has told the user, that a partner ID has one user, that
+ * every request taken from a client is answered, and that all procedures end.
+ * (A 200 to any other message that is not delivered is as good as silence: a
+ * deadline of the partner decides.)
  */
 #include "rogue.h"
 
