@@ -88,18 +88,14 @@ int token_public_ec(EVP_PKEY **keyp, const char *curve, const unsigned char *x,
 {
 	/* SEC 1 2.3.3: uncompressed. */
 	unsigned char point[1 + 2 * COORDINATE_BYTES_MAX] = { 4 };
-	char name[16];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-						 name, 0),
+						 (char *)curve, 0),
 		OSSL_PARAM_construct_octet_string(
 		    OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * coordinate_bytes),
 		OSSL_PARAM_construct_end(),
 	};
 
-	strncpy(name, curve, sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	params[0].data_size = strlen(name);
 	memcpy(point + 1, x, coordinate_bytes);
 	memcpy(point + 1 + coordinate_bytes, y, coordinate_bytes);
 	return make(keyp, "EC", params);
