@@ -36,18 +36,25 @@ def read_client(process, show):
     return True
 
 
+def command_of(lab, verb, pair, profile):
+    """mcmig-ue with its options, a line each."""
+    lines = [['mcmig-ue', verb, '--server', f'sip:{lab.b.server}'],
+             ['--partner-id', pair[1]], ['--primary-id', pair[0]]]
+    if verb == 'authorize':
+        lines[-1] += ['--profile', str(profile)]
+    if lab.login:
+        lines.append(['--login', lab.b.identity_management.url])
+    return lines
+
+
 def run_client(lab, verb, pair, profile):
-    """mcmig-ue and both logs at once, until every step was seen; the ID of
+    """mcmig-ue and all logs at once, until every step was seen; the ID of
     the procedure."""
     procedure = str(uuid.uuid4())
-    command = [lab.program('mcmig-ue'), verb, '--json',
-               '--server', f'sip:{lab.b.server}', '--procedure', procedure,
-               '--partner-id', pair[1], '--primary-id', pair[0],
-               '--profile', str(profile), *lab.b.credentials(pair[1])]
-    print(f'$ mcmig-ue {verb} --server sip:{lab.b.server} \\\n'
-          f'    --partner-id {pair[1]} \\\n'
-          f'    --primary-id {pair[0]}'
-          + (f' --profile {profile}' if verb == 'authorize' else '') + '\n')
+    lines = command_of(lab, verb, pair, profile)
+    print('$ ' + ' \\\n    '.join(map(' '.join, lines)) + '\n')
+    command = [lab.program('mcmig-ue'), *sum(lines, [])[1:], '--json',
+               '--procedure', procedure]
     draw = ladder.by_gateways if lab.gateways else ladder.direct
     show = ladder.Show(*draw(verb), procedure)
     with contextlib.ExitStack() as stack:
@@ -143,6 +150,9 @@ def show_lab(lab, store):
               + ''.join(f', gateway {gateway.inside} inside and '
                         f'{gateway.outside} outside'
                         for gateway in system.gateways))
+    if lab.login:
+        print('b.example: identity management '
+              + lab.b.identity_management.url)
 
 
 def demonstrate(lab):
@@ -184,7 +194,7 @@ def main():
     folder = tempfile.mkdtemp(prefix='mcmig-', dir='/tmp')
     store = 'postgres' if args.postgres else 'sqlite'
     lab = lablib.Lab(folder, store=store, users=3,
-                     gateways=0 if args.direct else 1,
+                     gateways=0 if args.direct else 1, login=True,
                      settings={'': {'log_level': 'debug'}})
     handle_signals(end)
     try:

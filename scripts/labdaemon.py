@@ -8,7 +8,7 @@ import os
 import subprocess
 
 import labtoken
-from labproc import (STOP_S, LabError, LogReader, free_port, run, stop_daemon)
+from labproc import (ROOT, STOP_S, LabError, LogReader, free_port, run, stop_daemon)
 
 MODULES = ('store_sqlite', 'store_postgres', 'auth_token', 'migration',
            'gateway', 'ctl')
@@ -148,6 +148,7 @@ class System(Daemon):
         self.front = None  # what tests put before it: others use that
         self.requires_tokens = False
         self.issuer = f'https://idms.{self.name}'
+        self.identity_management = IdentityManagement(self)
         self.jwks = lab.folder / f'{letter}-jwks.json'
         self.token_key = lab.folder / f'{letter}-token-key.pem'
 
@@ -211,6 +212,36 @@ class System(Daemon):
 
     def store_is_up(self):
         return self.ctl_socket.exists() and self.ctl('status')['store']['up']
+
+
+class IdentityManagement:
+    """That of a system, which gives a token to everybody who asks."""
+
+    def __init__(self, system):
+        self.system = system
+        self.url = None
+        self.pid = None
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [ROOT / 'scripts/idms', 'serve', '--key', self.system.token_key,
+             '--issuer', self.system.issuer, '--audience', AUDIENCE],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+        self.pid = self._process.pid
+
+    def wait_ready(self):
+        self.url = self._process.stdout.readline().strip()
+        if not self.url:
+            raise LabError(f'{self.system.issuer} does not serve')
+
+    def stop(self):
+        if self.pid:
+            stop_daemon(self.pid, self.system.token_key)
+            self._process.wait(STOP_S)
+            self._process.stdout.close()
+            self.pid = self._process = None
 
 
 class Gateway(Daemon):

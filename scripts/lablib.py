@@ -9,8 +9,8 @@ import shlex
 import string
 
 from labdaemon import Gateway, System, link_modules
-from labproc import LabError, LogReader, free_port, run, stop_daemon
-from labstore import ROOT, Cluster, PostgresStore, SqliteStore
+from labproc import (ROOT, LabError, LogReader, free_port, run, stop_daemon)
+from labstore import Cluster, PostgresStore, SqliteStore
 import labtoken
 
 __all__ = ['Cluster', 'Gateway', 'Lab', 'LabError', 'LogReader',
@@ -33,12 +33,14 @@ class Lab:
     address. Otherwise system number i has 127.1.i.0/24 for its inside, where
     its server is 127.1.i.1, and 127.2.i.0/24 for the outside of its gateways:
     so it shows what leaves the inside. Tokens are required where there are
-    gateways, unless `tokens` says otherwise.
+    gateways, unless `tokens` says otherwise; where `login`, each system's
+    identity management gives them to mcmig-ue --login.
     """
 
     def __init__(self, folder, *, store='sqlite', users=100, build=None,
                  host=None, transport='tcp', settings=None, cluster=None,
-                 databases='lab', systems=2, gateways=0, tokens=None):
+                 databases='lab', systems=2, gateways=0, tokens=None,
+                 login=False):
         if not 2 <= systems <= SYSTEMS_MAX:
             raise LabError(f'systems: 2 to {SYSTEMS_MAX}')
         if host and gateways:
@@ -51,6 +53,7 @@ class Lab:
         self.databases = databases
         self.cluster = cluster
         self.tokens = bool(gateways) if tokens is None else tokens
+        self.login = login and self.tokens
         self.own_cluster = store == 'postgres' and not cluster
         if self.own_cluster:
             self.cluster = Cluster(self.folder / 'postgres')
@@ -132,14 +135,19 @@ class Lab:
             self.stop()
             raise
 
+    @property
+    def identity_managements(self):
+        return [system.identity_management for system in self.systems
+                if self.login]
+
     def start_daemons(self):
-        for daemon in self.daemons:
+        for daemon in self.daemons + self.identity_managements:
             daemon.start()
-        for daemon in self.daemons:
+        for daemon in self.daemons + self.identity_managements:
             daemon.wait_ready()
 
     def stop(self):
-        for daemon in self.daemons:
+        for daemon in self.daemons + self.identity_managements:
             daemon.stop()
         if self.own_cluster:
             self.cluster.stop()
@@ -166,6 +174,11 @@ class Lab:
                     prefix + 'JWKS': system.jwks,
                     prefix + 'TOKEN_KEY': system.token_key,
                 })
+            if self.login:
+                variables.update({
+                    prefix + 'IDMS': system.identity_management.url,
+                    prefix + 'IDMS_PID': system.identity_management.pid,
+                })
         (self.folder / 'lab.env').write_text(
             ''.join(f'{name}={shlex.quote(str(value))}\n'
                     for name, value in sorted(variables.items())))
@@ -182,11 +195,11 @@ def stop_lab(folder):
     variables = read_env(folder)
     for letter in string.ascii_lowercase[:SYSTEMS_MAX]:
         prefix = f'LAB_{letter.upper()}_'
-        for name, title in (('PID', letter),
-                            ('GATEWAY_PID', f'{letter}-gateway')):
+        for name, file in (('PID', f'{letter}.conf'),
+                           ('GATEWAY_PID', f'{letter}-gateway.conf'),
+                           ('IDMS_PID', f'{letter}-token-key.pem')):
             if prefix + name in variables:
-                stop_daemon(int(variables[prefix + name]),
-                            str(folder / f'{title}.conf'))
+                stop_daemon(int(variables[prefix + name]), str(folder / file))
     if (folder / 'postgres/data/postmaster.pid').exists():
         Cluster(folder / 'postgres').stop()
     (folder / 'lab.env').unlink()

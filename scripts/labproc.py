@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 STOP_S = 30
 COMMAND_S = 30
 

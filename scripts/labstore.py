@@ -7,9 +7,8 @@ import pathlib
 import re
 import sqlite3
 
-from labproc import run
+from labproc import ROOT, run
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 SQL_S = 600  # a hundred thousand users take a while
 
 

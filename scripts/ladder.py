@@ -78,17 +78,17 @@ def flows(verb):
     return f'{flow}-request', f'{flow}-response'
 
 
-def first_steps(ladder, verb, client, partner):
+def first_steps(ladder, verb, client, partner, checked=''):
     request, _ = flows(verb)
+    decided = ('pair is admitted' if verb == 'authorize'
+               else 'pair is migrated here')
     return [
         Step('1', ladder.arrow(client, partner, 'request'), partner.source,
              msg='received', flow=request, from_='client', status='200'),
         Step('', ladder.arrow(partner, client, '200'), 'ue', step='answer',
              status=200),
-        Step('2', ladder.note(partner, 'pair is admitted'
-                              if verb == 'authorize'
-                              else 'pair is migrated here'),
-             partner.source, msg='sent', flow=request, to='primary'),
+        Step('2', ladder.note(partner, checked + decided), partner.source,
+             msg='sent', flow=request, to='primary'),
     ]
 
 
@@ -149,7 +149,7 @@ def by_gateways(verb):
     decided = ({'6': 'profile is permitted', '7': 'user is migrating'}
                if verb == 'authorize' else {'6-7': 'migration ends'})
     return ladder, [
-        *first_steps(ladder, verb, client, partner),
+        *first_steps(ladder, verb, client, partner, 'token is valid, '),
         hop('3', partner, partner_gateway, request),
         hop('4', partner_gateway, primary_gateway, request),
         hop('5', primary_gateway, primary, request, from_='partner',

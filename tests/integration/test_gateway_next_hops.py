@@ -353,6 +353,40 @@ def test_policy(make_gateway, server, primary, rule, verb, service, allowed,
         assert server.requests.empty() and primary.requests.empty()
 
 
+def test_system_that_is_switched_off(make_gateway, server, primary):
+    settings = {**SETTINGS, 'gateway': {
+        **SETTINGS['gateway'],
+        ('system', 'a.example'): {
+            'enabled': False, 'domains': ['a.example'],
+            'next_hops': [f'sip:127.2.1.1:{primary.port};transport=tcp']}}}
+    gateway = make_gateway(primary, settings=settings)
+    assert_answer(ask(server, gateway), 403, POLICY)
+    assert primary.requests.empty()
+
+
+@pytest.mark.parametrize('user, number', (
+    ('sip:user00001@b.example', 0), ('sip:user10001@b.example', 1),
+    ('sip:user10002@b.example', 2), ('sip:anybody@other.b.example', 3)))
+def test_server_of_this_user(make_gateway, make_peer, server, primary, user,
+                             number):
+    """The rest, a prefix, a user, a domain: the most specific wins."""
+    others = [make_peer('127.1.2.1', 'tcp', auto_reply=200) for _ in range(3)]
+    rules = ({'prefixes': ['user1']}, {'users': ['sip:user10002@b.example']},
+             {'domains': ['other.b.example']})
+    settings = {**SETTINGS, 'gateway': {
+        **SETTINGS['gateway'], 'domains': ['b.example', 'other.b.example'],
+        **{('server', f'b{i}'): {
+            'next_hops': [f'sip:127.1.2.1:{peer.port};transport=tcp'], **rule}
+           for i, (peer, rule) in enumerate(zip(others, rules), 2)}}}
+    gateway = make_gateway(primary, settings=settings)
+    answer = gateways.say(primary, gateway.outside, gateways.request_document(
+        'sip:visitor00001@a.example', user), speaker=gateways.identity('a'),
+        target=gateways.identity('b'))
+    assert_answer(answer, 200)
+    heard = [peer.requests.qsize() for peer in [server, *others]]
+    assert heard == [int(i == number) for i in range(4)]
+
+
 def test_user_quota(make_gateway, server, primary):
     primary.auto_reply = 200
     gateway = make_gateway(primary, settings={
