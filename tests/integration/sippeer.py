@@ -146,11 +146,12 @@ class Peer:
     def _take(self, data, answer_with, connection=None):
         message = Message(data, answer_with, connection)
         if not message.is_response:
+            # Before the answer, after which a test may look.
+            self.requests.put(message)
             if callable(self.auto_reply):
                 self.auto_reply(message)
             elif self.auto_reply:
                 self.reply(message, self.auto_reply)
-            self.requests.put(message)
         elif message.status >= 200:
             self._response_queue(message.branch).put(message)
 
