@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -240,6 +241,16 @@ static uint64_t refresh_ms(const struct source *source,
 						  : source->options.refresh_ms;
 }
 
+/* Under the lock. */
+static uint64_t delay_ms(const struct source *source,
+			 const struct schedule *schedule)
+{
+	uint64_t refresh = refresh_ms(source, schedule);
+	uint64_t refetch = refetch_ms(source);
+
+	return source->asked && refetch < refresh ? refetch : refresh;
+}
+
 /* Under the lock, which waiting gives up. False: it is to end. */
 static bool wait_for_round(struct source *source,
 			   const struct schedule *schedule)
@@ -249,8 +260,7 @@ static bool wait_for_round(struct source *source,
 		struct timespec until;
 
 		if (due)
-			due += source->asked ? refetch_ms(source)
-					     : refresh_ms(source, schedule);
+			due += delay_ms(source, schedule);
 		if (now_ms() >= due)
 			return true;
 		until.tv_sec = (time_t)(due / 1000);
@@ -373,8 +383,13 @@ int source_create(struct source **sourcep, const struct source_options *options,
 
 int source_start(struct source *source)
 {
-	int err = pthread_create(&source->thread, NULL, run, source);
+	sigset_t all, before;
+	int err;
 
+	sigfillset(&all); /* signals are the loop's business */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&source->thread, NULL, run, source);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	source->started = !err;
 	return err;
 }

@@ -2,10 +2,20 @@
 """Access tokens at a partner MC system: good ones, wrong ones, and keys that
 change. All kinds of wrong tokens are in tests/unit/test_token.c."""
 
+import datetime
+import http.server
+import ipaddress
+import ssl
+import threading
 import time
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 import pytest
 
+import conftest
+import lablib
 import labtoken
 
 ISSUER = 'https://idms.b.example'
@@ -13,13 +23,11 @@ ISSUER = 'https://idms.b.example'
 
 @pytest.fixture(scope='module')
 def token_lab(folder, cluster):
-    from conftest import lab_options, stop_in_order
-    import lablib
-    options, name = lab_options(cluster, {'tokens': True})
+    options, name = conftest.lab_options(cluster, {'tokens': True})
     lab = lablib.Lab(folder / name, **options)
     lab.start()
     yield lab
-    stop_in_order(lab)
+    conftest.stop_in_order(lab)
 
 
 def token_for(key, pair, *, header=None, service='mcptt', **claims):
@@ -210,3 +218,88 @@ def test_server_that_is_away(url_lab, idms, make_pair, ask, wait_until):
                         '--timeout', '2')
     assert (status, answer(steps)['status']) == (2, 503)
     idms.start()
+
+
+# --- https ------------------------------------------------------------------
+
+def make_certificate(folder, host):
+    """For this address, signed by itself: a file with the key, too."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'idms')])
+    now = datetime.datetime.utcnow()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address(host))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256()))
+    file = folder / f'{host}.pem'
+    file.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM) +
+        key.private_bytes(serialization.Encoding.PEM,
+                          serialization.PrivateFormat.PKCS8,
+                          serialization.NoEncryption()))
+    return file
+
+
+class JwksHandler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):  # pylint: disable=invalid-name
+        body = self.server.jwks.encode()
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def serve_https():
+    """serve_https(certificate, jwks): the URL of a server that has them."""
+    servers = []
+
+    def serve(certificate, jwks):
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), JwksHandler)
+        server.jwks = jwks
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever).start()
+        servers.append(server)
+        return f'https://127.0.0.1:{server.server_address[1]}/jwks'
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize('host, known, trusted', (
+    ('127.0.0.1', True, True),
+    ('127.0.0.1', False, False),   # signed by nobody whom we know
+    ('127.0.0.2', True, False)))   # of another host
+def test_https(make_lab, make_pair, ask, wait_until, serve_https, tmp_path,
+               host, known, trusted):
+    """Keys come only from whom the certificate authority vouches for."""
+    key = labtoken.Key.create()
+    certificate = make_certificate(tmp_path, host)
+    system = make_lab(tokens=True, settings={'auth_token': {
+        'refetch_interval': '100ms',
+        ('identity_management', ISSUER): {
+            'jwks_url': serve_https(certificate, labtoken.jwks_of(key)),
+            'audience': ['mcmig'],
+            **({'ca_file': str(certificate)} if known else {})}}}).b
+    pair = make_pair()
+    if trusted:
+        assert ask(system, pair, token_for(key, pair))[0] == 0
+    else:
+        wait_until(lambda: stats(system)['fetch_failures'])
+        status, steps = ask(system, pair, token_for(key, pair),
+                            '--timeout', '1')
+        assert (status, answer(steps)['status']) == (2, 503)
+        assert stats(system)['keys'] == 0
