@@ -184,7 +184,10 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes)
 	kept = conf_keep_fixed(daemon->conf, conf);
 	err = loader_reload(daemon->loader, conf);
 	if (err) {
-		conf_free(conf);
+		if (loader_uses(daemon->loader, conf))
+			conf_keep(daemon->conf, conf);
+		else
+			conf_free(conf);
 		snprintf(why, why_bytes,
 			 "a module did not take its settings: see the log");
 		return err;

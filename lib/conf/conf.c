@@ -160,6 +160,7 @@ void conf_free(struct conf *conf)
 {
 	if (!conf)
 		return;
+	conf_free(conf->kept);
 	while (conf->blocks) {
 		struct conf_block *block = conf->blocks;
 
@@ -167,6 +168,13 @@ void conf_free(struct conf *conf)
 		free(block);
 	}
 	free(conf);
+}
+
+void conf_keep(struct conf *conf, struct conf *other)
+{
+	while (conf->kept)
+		conf = conf->kept;
+	conf->kept = other;
 }
 
 const void *conf_values(const struct conf *conf, const char *section)

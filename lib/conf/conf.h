@@ -78,6 +78,8 @@ struct conf_section {
 MCMIG_API int conf_parse(const char *file, const struct conf_section *sections,
 			 size_t section_count, struct conf **confp);
 MCMIG_API void conf_free(struct conf *conf);
+/* `other` is freed with `conf`: who uses `conf` uses some of it too. */
+MCMIG_API void conf_keep(struct conf *conf, struct conf *other);
 
 /*
  * The section's struct, filled; valid until conf_free(). NULL: no such.

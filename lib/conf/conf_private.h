@@ -21,6 +21,7 @@ struct conf {
 	struct conf_block *blocks; /* all that conf_allocate() gave */
 	size_t section_count;
 	struct conf_section_values *sections;
+	struct conf *kept; /* see conf_keep() */
 };
 
 /* Zeroed, freed with the conf. NULL: no memory. */

@@ -255,11 +255,22 @@ static int reload_one(struct loaded *loaded, const void *settings)
 	return err ? fail(loaded, "reload", err) : 0;
 }
 
-/* Those before `failed` go back to what they had: all reload, or none. */
-static void undo_reload(struct loader *loader, const struct loaded *failed)
+/*
+ * Those before `failed` go back to what they had: all reload, or none. Who
+ * cannot, as a file that it had is gone, stays with what it has now.
+ */
+static void undo_reload(struct loader *loader, const struct loaded *failed,
+			const struct conf *conf)
 {
-	for (struct loaded *l = loader->first; l != failed; l = l->next)
-		reload_one(l, l->settings);
+	for (struct loaded *l = loader->first; l != failed; l = l->next) {
+		if (!reload_one(l, l->settings))
+			continue;
+		l->settings = conf_values(conf, l->module->name);
+		log_error("module",
+			  "msg=\"%s cannot go back and keeps its new "
+			  "settings: mend the configuration and reload\"",
+			  l->module->name);
+	}
 }
 
 int loader_reload(struct loader *loader, const struct conf *conf)
@@ -268,13 +279,23 @@ int loader_reload(struct loader *loader, const struct conf *conf)
 		int err = reload_one(l, conf_values(conf, l->module->name));
 
 		if (err) {
-			undo_reload(loader, l);
+			undo_reload(loader, l, conf);
 			return err;
 		}
 	}
 	for (struct loaded *l = loader->first; l; l = l->next)
 		l->settings = conf_values(conf, l->module->name);
 	return 0;
+}
+
+bool loader_uses(const struct loader *loader, const struct conf *conf)
+{
+	for (const struct loaded *l = loader->first; l; l = l->next) {
+		if (l->settings &&
+		    l->settings == conf_values(conf, l->module->name))
+			return true;
+	}
+	return false;
 }
 
 void loader_drain(struct loader *loader)

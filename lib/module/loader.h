@@ -27,7 +27,11 @@ MCMIG_API void *loader_context(const struct loader *loader, size_t i);
 MCMIG_API int loader_init(struct loader *loader, struct core *core,
 			  const struct conf *conf);
 MCMIG_API int loader_start(struct loader *loader);
+/* An error: all have what they had, but see loader_uses(). */
 MCMIG_API int loader_reload(struct loader *loader, const struct conf *conf);
+/* Whether a module works with settings of this one: it must not be freed. */
+MCMIG_API bool loader_uses(const struct loader *loader,
+			   const struct conf *conf);
 MCMIG_API void loader_drain(struct loader *loader);
 MCMIG_API size_t loader_pending(const struct loader *loader);
 /* Stop in reverse order; what was not started or inited is passed over. */

@@ -17,6 +17,7 @@ import pytest
 import conftest
 import lablib
 import labtoken
+from labproc import LabError
 
 ISSUER = 'https://idms.b.example'
 
@@ -155,6 +156,25 @@ def test_file_that_changes(make_lab, make_pair, ask, wait_until):
     assert ask(system, make_pair(), token)[0] == 2
     pair = make_pair()
     assert ask(system, pair, token_for(new, pair))[0] == 0
+
+
+def test_reload_that_cannot_be_undone(make_lab, make_pair, ask):
+    """The next module refuses its settings, and the file of the keys that were
+    in use before is gone: the new ones stay, and are whole."""
+    system = make_lab(tokens=True).b
+    moved = system.jwks.with_name('moved.json')
+    system.jwks.rename(moved)
+    good = system.conf.read_text().replace(str(system.jwks), str(moved))
+    system.conf.write_text(good.replace(
+        'migration {', 'migration {\n    clients = { "nonsense" }'))
+    with pytest.raises(LabError):
+        system.ctl('reload')
+    key = labtoken.Key.load(system.token_key)
+    for _ in range(2):
+        pair = make_pair()
+        assert ask(system, pair, token_for(key, pair))[0] == 0
+        system.conf.write_text(good)
+        system.ctl('reload')
 
 
 @pytest.fixture

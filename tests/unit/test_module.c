@@ -124,6 +124,33 @@ static void test_reload_is_for_all_or_none(void)
 	conf_free(good);
 }
 
+/* The settings that it does not go back to must outlive the fault. */
+static void test_reload_that_cannot_be_undone(void)
+{
+	struct loader *loader = loader_of_both();
+	struct conf *old = conf_of(loader, "first { pending = 1 fail = reload "
+					   "}\n");
+	struct conf *bad = conf_of(loader, "first { pending = 4 }\n"
+					   "second { fail = reload }\n");
+	struct conf *good = conf_of(loader, "first { pending = 2 }\n");
+
+	CU_ASSERT_EQUAL(loader_init(loader, &core, old), 0);
+	CU_ASSERT_EQUAL(loader_start(loader), 0);
+	CU_ASSERT_FALSE(loader_uses(loader, bad));
+	CU_ASSERT_EQUAL(loader_reload(loader, bad), EIO);
+	CU_ASSERT_EQUAL(loader_pending(loader), 4);
+	CU_ASSERT_TRUE(loader_uses(loader, bad));
+	CU_ASSERT_TRUE(loader_uses(loader, old));
+	conf_keep(old, bad);
+	CU_ASSERT_EQUAL(loader_reload(loader, good), 0);
+	CU_ASSERT_FALSE(loader_uses(loader, bad));
+	CU_ASSERT_FALSE(loader_uses(loader, old));
+	conf_free(old);
+	CU_ASSERT_EQUAL(loader_pending(loader), 2);
+	loader_destroy(loader);
+	conf_free(good);
+}
+
 static void test_what_is_no_module_is_refused(void)
 {
 	struct loader *loader = loader_of_both();
@@ -176,6 +203,7 @@ static CU_TestInfo module_tests[] = {
 	  test_failed_init_stops_those_before },
 	{ "a failed start stops all", test_failed_start_stops_all },
 	{ "a reload is for all or none", test_reload_is_for_all_or_none },
+	{ "a reload that cannot be undone", test_reload_that_cannot_be_undone },
 	{ "what is no module is refused", test_what_is_no_module_is_refused },
 	{ "loading and unloading again and again", test_again_and_again },
 	{ "a command ends either way", test_a_command_ends_either_way },
