@@ -22,7 +22,10 @@ static void remember(struct sim *sim, struct check_history *history,
 		.verb = procedure->verb,
 		.procedure_id = procedure->id,
 		.sequence = procedure->sequence,
-		.begun_us = procedure->created_us - NODE_START_UTC_US,
+		/* A clock may be slow from the start. */
+		.begun_us = procedure->created_us > NODE_START_UTC_US
+				? procedure->created_us - NODE_START_UTC_US
+				: 0,
 	};
 	struct check_told *best;
 	struct check_lie *lie;
