@@ -28,7 +28,9 @@ USERS = 40
 lab_numbers = itertools.count(1)
 # A crashed peer is tried again soon: the tests wait for all that is owed.
 IMPATIENT = {'migration': {'retry_min': '100ms', 'retry_max': '1s',
-                           'attempt_deadline': '2s'}}
+                           'attempt_deadline': '2s'},
+             'gateway': {'attempt_deadline': '500ms', 'entry_deadline': '1s',
+                         'exit_deadline': '1500ms'}}
 
 
 @pytest.fixture(scope='session')
@@ -70,16 +72,18 @@ def cluster(folder):
 
 
 @pytest.fixture
-def lab(folder, cluster):
-    """At the end its daemons drain and exit with 0."""
+def lab(folder, cluster, request):
+    """At the end its daemons drain and exit with 0. Its parameter: gateways
+    in front of each system."""
     name = f'lab{next(lab_numbers)}'
     lab = lablib.Lab(folder / name, cluster=cluster, databases=name,
-                     users=USERS, settings=IMPATIENT)
+                     users=USERS, settings=IMPATIENT, tokens=False,
+                     gateways=getattr(request, 'param', 0))
     lab.start()
     yield lab
-    statuses = [system.stop() for system in lab.systems]
-    logs = [system.log.read_text(errors='replace')[-3000:]
-            for system in lab.systems]
+    statuses = [daemon.stop() for daemon in lab.daemons]
+    logs = [daemon.log.read_text(errors='replace')[-3000:]
+            for daemon in lab.daemons]
     lab.stop()
     assert not any(statuses), logs
 

@@ -23,7 +23,9 @@ def parties():
              for name, host, transport in (
                  ('a', '127.2.1.1', 'tcp'), ('a-udp', '127.2.1.1', 'udp'),
                  ('c', '127.2.3.1', 'tcp'), ('inside', '127.1.2.1', 'tcp'),
-                 ('stranger', '127.2.9.1', 'tcp'))}
+                 ('inside-udp', '127.1.2.1', 'udp'),
+                 ('stranger', '127.2.9.1', 'tcp'),
+                 ('stranger-udp', '127.2.9.1', 'udp'))}
     yield peers
     for peer in peers.values():
         peer.close()
@@ -209,13 +211,14 @@ def test_content_type(border, parties, case, side):
     test_bad_input.assert_refused(answer, status, warning)
 
 
+@pytest.mark.parametrize('transport', ('', '-udp'))
 @pytest.mark.parametrize('side', SIDES)
 @pytest.mark.parametrize('case', test_bad_input.SIP_CASES)
-def test_sip(border, parties, case, side):
+def test_sip(border, parties, case, side, transport):
     options, status = test_bad_input.SIP_CASES[case]
     options = {'uri': 'sip:b.example', 'sender': A,
                'content_type': documents.content_type(), **options}
-    peer = parties['a' if side == 'outside' else 'inside']
+    peer = parties[('a' if side == 'outside' else 'inside') + transport]
     answer = peer.ask(getattr(border.gateway, side), options.pop('uri'),
                       gateways.request_document(THERE, HERE), **options)
     assert answer.status == status, answer
@@ -233,33 +236,29 @@ def test_last_hop(border, parties, side):
 
 
 @pytest.mark.parametrize('side', SIDES)
-@pytest.mark.parametrize('transport', ('a-udp', 'a'))
-def test_options_of_a_stranger(border, parties, side, transport):
-    """Not even whether we are there."""
+@pytest.mark.parametrize('name', ('stranger', 'stranger-udp'))
+def test_options(border, parties, side, name):
+    """For peers alone."""
     counters = gateways.Counters(border.gateway)
-    stranger = parties['stranger']
-    answer = stranger.ask(getattr(border.gateway, side), B, method='OPTIONS',
-                          sender=A)
+    address = getattr(border.gateway, side)
+    answer = parties[name].ask(address, B, method='OPTIONS', sender=A)
     assert answer.status == 403
     assert counters['gateway.unknown_peers'] == 1
+    peer = parties['a' if side == 'outside' else 'inside']
+    assert peer.ask(address, B, method='OPTIONS', sender=A).status == 200
 
 
 # ---- through the gateway: what the server behind it says comes back
 
-THROUGH = {
-    'response that nobody waits for': (
-        documents.document('authorization-response', GUEST, HOME,
-                           procedure=documents.new_procedure(),
-                           sequence=documents.now_us(), result='success'),
-        481, 'procedure not awaited'),
-}
-
-
-@pytest.mark.parametrize('case', THROUGH)
-def test_refused_behind_the_gateway(border, parties, case):
-    body, status, warning = THROUGH[case]
+@pytest.mark.parametrize('result', ('success', 'failure'))
+def test_response_that_nobody_waits_for(border, parties, result):
+    body = documents.document(
+        'authorization-response', GUEST, HOME, result=result,
+        cause='not-permitted' if result == 'failure' else None,
+        procedure=documents.new_procedure(), sequence=documents.now_us())
     counters = gateways.Counters(border.gateway)
-    assert_refused(ask_side(border, parties, 'outside', body), status, warning)
+    assert_refused(ask_side(border, parties, 'outside', body), 481,
+                   'procedure not awaited')
     assert counters['gateway.relayed_in'] == 1
 
 

@@ -20,6 +20,8 @@ import recorder
 import sippeer
 import test_bad_input
 import test_gateway_bad_input
+import test_gateway_migration
+from test_gateway_migration import Stopped
 
 SETTINGS = {'': {'log_level': 'debug'},
             'gateway': {'attempt_deadline': '300ms', 'entry_deadline': '600ms',
@@ -255,17 +257,6 @@ def test_causes(border, user, pair, profile, cause):
     assert_cause(user(border.lab.b, 'authorize', pair, profile=profile), cause)
 
 
-class Stopped:
-    def __init__(self, daemon):
-        self._pid = daemon.pid
-
-    def __enter__(self):
-        os.kill(self._pid, signal.SIGSTOP)
-
-    def __exit__(self, *_):
-        os.kill(self._pid, signal.SIGCONT)
-
-
 def is_answer(status):
     return lambda message: message.is_response and message.status == status
 
@@ -277,6 +268,23 @@ def test_primary_server_is_silent(border, user, pair):
         assert_cause(user(border.lab.b, 'authorize', pair),
                      'primary-unreachable')
         tap.wait_for('from', is_answer(504))
+
+
+def test_partner_server_is_silent(border, user, pair):
+    """The response meets nobody: 504, until it does."""
+    procedure = documents.new_procedure()
+    lab = border.lab
+    with Stopped(lab.a), contextlib.ExitStack() as stack:
+        waiting = test_gateway_migration.Background(lambda: user(
+            lab.b, 'authorize', pair, '--procedure', procedure))
+        border.by_target['a'].wait_for(
+            'to', lambda message: procedure.encode() in message.body)
+        stack.enter_context(Stopped(lab.b))
+        os.kill(lab.a.pid, signal.SIGCONT)
+        border.by_target['b'].wait_for(
+            'to', lambda message: procedure.encode() in message.body)
+        border.by_target['b'].wait_for('from', is_answer(504))
+    assert waiting.result()[0] in (0, 1)
 
 
 def test_primary_gateway_is_silent(border, user, pair):
