@@ -201,8 +201,12 @@ static struct client_transaction *find_transaction(struct sip_stack *stack,
 						   const sip_t *sip)
 {
 	const sip_via_t *via = sip->sip_via;
+	int status = sip->sip_status->st_status;
 	struct client_transaction *found;
 
+	/* RFC 3261 7.2: no other class; nobody could be told of it. */
+	if (status < 100 || status > 699)
+		return NULL;
 	/* RFC 3261 8.1.3.3: more than one Via is not for us. */
 	if (!via->v_branch || via->v_next)
 		return NULL;

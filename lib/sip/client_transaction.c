@@ -46,6 +46,29 @@ static void show_gauge(struct sip_stack *stack)
 		  handle_count(stack->client->by_handle));
 }
 
+/* A handle says how much we send, to whomever: the branch shows none. */
+static uint64_t veil(const struct client_transactions *client, uint64_t unique)
+{
+	struct siphash hash;
+
+	siphash_start(&hash, &client->key);
+	siphash_add(&hash, "branch", 6);
+	siphash_add(&hash, &unique, sizeof(unique));
+	return siphash_end(&hash);
+}
+
+static void make_branch(struct client_transaction *transaction)
+{
+	struct client_transactions *client = transaction->stack->client;
+	uint64_t unique = client_unique(client);
+
+	/* The magic cookie of RFC 3261 8.1.1.7, our handle, and a secret. */
+	snprintf(transaction->branch, sizeof(transaction->branch),
+		 "z9hG4bK%016llx.%016llx",
+		 (unsigned long long)(transaction->own ^ veil(client, unique)),
+		 (unsigned long long)unique);
+}
+
 int client_transaction_create(struct sip_stack *stack,
 			      struct client_transaction **transactionp)
 {
@@ -61,10 +84,7 @@ int client_transaction_create(struct sip_stack *stack,
 		return err;
 	}
 	DL_APPEND(stack->client->all, new);
-	/* The magic cookie of RFC 3261 8.1.1.7, our handle, and a secret. */
-	snprintf(new->branch, sizeof(new->branch), "z9hG4bK%llx.%016llx",
-		 (unsigned long long)new->own,
-		 (unsigned long long)client_unique(stack->client));
+	make_branch(new);
 	show_gauge(stack);
 	*transactionp = new;
 	return 0;
@@ -74,12 +94,17 @@ struct client_transaction *
 client_transaction_find(const struct sip_stack *stack, const char *branch)
 {
 	struct client_transaction *found;
-	unsigned long long handle;
+	uint64_t veiled, unique;
+	char *dot;
 
 	if (strncmp(branch, "z9hG4bK", 7))
 		return NULL;
-	handle = strtoull(branch + 7, NULL, 16);
-	found = handle_get(stack->client->by_handle, handle);
+	veiled = strtoull(branch + 7, &dot, 16);
+	if (*dot != '.')
+		return NULL;
+	unique = strtoull(dot + 1, NULL, 16);
+	found = handle_get(stack->client->by_handle,
+			   veiled ^ veil(stack->client, unique));
 	return found && !strcmp(found->branch, branch) ? found : NULL;
 }
 

@@ -512,6 +512,55 @@ static void test_forged_answers_are_stray(void)
 	CU_ASSERT_EQUAL(answered.count, 0);
 }
 
+static unsigned long long branch_number(int fd)
+{
+	unsigned long long number = 0;
+	const char *branch = strstr(peer_receive(fd), ";branch=z9hG4bK");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(branch);
+	CU_ASSERT_EQUAL(sscanf(branch, ";branch=z9hG4bK%llx.", &number), 1);
+	return number;
+}
+
+/* Else each peer could see how much we send to all of them. */
+static void test_branches_do_not_count(void)
+{
+	uint16_t port;
+	int fd;
+
+	set_up();
+	fd = open_udp_peer(UDP4, &port);
+	for (handle_t i = 1; i < 4; i++) {
+		CU_ASSERT_EQUAL(send_to_port("udp", port, i), 0);
+		CU_ASSERT(branch_number(fd) >> 32 > 1000);
+	}
+	close(fd);
+	fixture_stop();
+}
+
+static void test_no_status_is_no_answer(void)
+{
+	static const char *const bad[] = { "099 X", "700 X", "999 X",
+					   "1000 X" };
+	char text[4096];
+	uint16_t port;
+	int fd;
+
+	set_up();
+	fd = open_udp_peer(UDP4, &port);
+	CU_ASSERT_EQUAL(send_to_port("udp", port, 1), 0);
+	snprintf(text, sizeof(text), "%s", peer_receive(fd));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		answer_with(fd, text, bad[i], "");
+	run_for(10);
+	CU_ASSERT_EQUAL(answered.count, 0);
+	answer_with(fd, text, "699 X", "");
+	CU_ASSERT(run_until(&answered.count, 1));
+	CU_ASSERT_EQUAL(answered.status, 699);
+	close(fd);
+	fixture_stop();
+}
+
 static CU_TestInfo client_tests[] = {
 	{ "an answer is matched on UDP", test_answer_is_matched_on_udp },
 	{ "answers are matched on TCP", test_answers_are_matched_on_tcp },
@@ -530,6 +579,8 @@ static CU_TestInfo client_tests[] = {
 	{ "bad next hops are refused", test_bad_next_hops },
 	{ "no line is smuggled", test_no_line_is_smuggled },
 	{ "forged answers are stray", test_forged_answers_are_stray },
+	{ "branches do not count what is sent", test_branches_do_not_count },
+	{ "what is no status is no answer", test_no_status_is_no_answer },
 	CU_TEST_INFO_NULL,
 };
 
