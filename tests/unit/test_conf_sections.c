@@ -320,7 +320,7 @@ static void test_many_items_and_titled_sections(void)
 	FILE *stream = fopen(file, "w");
 
 	fputs("system = a\ngateway {\nserver all { users = { u", stream);
-	for (int i = 1; i < 100 * MANY; i++)
+	for (int i = 1; i < 10 * MANY; i++)
 		fputs(",u", stream);
 	fputs(" } }\n", stream);
 	for (int i = 0; i < MANY; i++)
@@ -334,7 +334,7 @@ static void test_many_items_and_titled_sections(void)
 			     ->servers.items[0]
 			     .values)
 			    ->users.count,
-			100 * MANY);
+			10 * MANY);
 	conf_free(conf);
 }
 
