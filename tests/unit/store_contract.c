@@ -129,15 +129,15 @@ static void test_new_procedure_guard(void)
 	again = record.procedures[0];
 	record.procedures[0].is_new = true;
 	record.procedures[0].changed = true;
-	record.procedures[0].deadline_us = 77;
+	record.procedures[0].deadline_us = 7777777777777;
 	record.migrations[0].changed = true;
-	record.migrations[0].epoch = 78;
+	record.migrations[0].epoch = 7878787878787;
 	CU_ASSERT_EQUAL(fixture_write_one(store, &record), STORE_ITEM_CONFLICT);
 	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM procedure "
-				      "WHERE deadline_us = 77"),
+				      "WHERE deadline_us = 7777777777777"),
 			0);
 	CU_ASSERT_EQUAL(fixture_count("SELECT count(*) FROM primary_migration "
-				      "WHERE epoch = 78"),
+				      "WHERE epoch = 7878787878787"),
 			0);
 
 	/* The same ID under another sequence is another procedure. */
