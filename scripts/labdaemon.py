@@ -4,11 +4,11 @@ its configuration, its log and its control socket."""
 
 import contextlib
 import json
-import os
 import subprocess
 
 import labtoken
-from labproc import (ROOT, STOP_S, LabError, LogReader, free_port, run, stop_daemon)
+from labproc import (ROOT, STOP_S, LabError, LogReader, free_port, run,
+                     stop_daemon)
 
 MODULES = ('store_sqlite', 'store_postgres', 'auth_token', 'migration',
            'gateway', 'ctl')

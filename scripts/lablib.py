@@ -3,13 +3,13 @@
 users, gateways. scripts/lab, scripts/quickstart and the tests stand on it."""
 
 import itertools
-import pathlib
 import os
+import pathlib
 import shlex
 import string
 
 from labdaemon import Gateway, System, link_modules
-from labproc import (ROOT, LabError, LogReader, free_port, run, stop_daemon)
+from labproc import ROOT, LabError, LogReader, free_port, run, stop_daemon
 from labstore import Cluster, PostgresStore, SqliteStore
 import labtoken
 

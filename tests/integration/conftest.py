@@ -220,6 +220,25 @@ def idms(tmp_path):
     server.stop()
 
 
+@pytest.fixture
+def user(ue):
+    """A client with a token of its partner system's identity management."""
+    def run(system, verb, pair, *options, service='mcptt', **settings):
+        return ue(verb, system.server, pair, '--service', service,
+                  *system.credentials(pair.partner_id), *options, **settings)
+
+    return run
+
+
+@pytest.fixture
+def asks(user):
+    """The same in the background."""
+    def run(*arguments, **options):
+        return gateways.Background(lambda: user(*arguments, **options))
+
+    return run
+
+
 STATE_TABLES = ('procedure', 'user_state', 'partner_mapping',
                 'primary_migration')
 

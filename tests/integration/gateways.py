@@ -2,8 +2,17 @@
 """Labs with gateways of which the test plays parts: other systems, and the
 server behind a gateway."""
 
+import os
+import signal
+import threading
+
 import documents
 import lablib
+
+# What is lost on the way is sent again soon.
+IMPATIENT = {'': {'log_level': 'debug'},
+             'gateway': {'attempt_deadline': '1s'},
+             'migration': {'retry_min': '100ms', 'retry_max': '500ms'}}
 
 
 class BorderLab(lablib.Lab):
@@ -90,3 +99,40 @@ class Counters:
 
     def __getitem__(self, name):
         return self._read()[name] - self._before[name]
+
+
+class Background:
+    """A call on a thread of its own."""
+
+    def __init__(self, call):
+        self._thread = threading.Thread(target=self._run, args=(call,))
+        self._thread.start()
+
+    def _run(self, call):
+        self._result = call()
+
+    def result(self):
+        self._thread.join()
+        return self._result
+
+
+class Stopped:
+    """A daemon that does nothing for a while (SIGSTOP)."""
+
+    def __init__(self, daemon):
+        self._pid = daemon.pid
+
+    def __enter__(self):
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        os.kill(self._pid, signal.SIGCONT)
+
+
+def wait_for_log(daemon, *words, offset=0):
+    """Until a line of the log has all of them."""
+    with lablib.LogReader(daemon.log, daemon.pid, offset) as reader:
+        for line in reader.lines(30):
+            if all(word in line for word in words):
+                return
+    raise AssertionError(f'{words} not in {daemon.log.read_text()[-3000:]}')

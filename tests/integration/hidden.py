@@ -8,6 +8,7 @@ import re
 from xml.etree import ElementTree
 
 import documents
+import lablib
 import sippeer
 
 # What a request may have outside, and what an answer may.
@@ -21,8 +22,8 @@ ANSWER_HEADERS = {'via', 'from', 'to', 'call-id', 'cseq', 'warning',
                   'retry-after', 'accept', 'allow', 'unsupported',
                   'content-length'}
 ELEMENTS = {
-    'authorization-request', 'authorization-response', 'deauthorization-request',
-    'deauthorization-response', 'partner-mc-service-id',
+    'authorization-request', 'authorization-response',
+    'deauthorization-request', 'deauthorization-response', 'partner-mc-service-id',
     'primary-mc-service-id', 'profile-index', 'result', 'cause', 'text',
     'migration'}
 ATTRIBUTES = {'procedure', 'sequence', 'order'}
@@ -55,6 +56,63 @@ WARNING = re.compile(r'\d{3}\s+(\S+)\s+"([^"]*)"')
 # The stack's own: a header that it cannot read; STUN on the SIP port.
 BAD_HEADER = re.compile(r'Bad [A-Za-z-]+ Header')
 NO_STUN = re.compile(rb'\x01[\x10-\x1f].*\x06\0Not Implemented\0', re.DOTALL)
+
+
+# What a Warning of a gateway may say, whatever was said to it.
+WARNINGS = {
+    'procedure not awaited', 'procedure ID missing', 'sequence missing',
+    'access token not allowed here',
+    'both MC service IDs are of the same MC system',
+    'neither MC service ID is hosted here',
+    'partner MC service ID not hosted here', 'partner MC system unknown',
+    'primary MC system unknown', 'no MC service server for this user',
+    'peer may not speak for this MC system',
+    'P-Asserted-Identity is not of this peer',
+    '101 service authorisation failed',
+    '179 service not authorized with the interconnected system',
+    'quota of this peer exhausted', 'quota of this user exhausted',
+    'loop detected', 'too many hops', 'unknown peer', 'too much under way',
+    'request not valid', 'request refused', 'not found', 'body too large',
+    'media type not supported', 'not reachable now', 'no such procedure',
+    'failure of the next MC server', 'refused by the next MC server',
+    'try again later', 'no answer in time',
+    'partner-mc-service-id is not a SIP URI that names a user',
+    'order is not a number from 1 to 2^63-1'}
+
+TEXTS = {
+    'A newer procedure of this user counts.',
+    'This migration has ended since.',
+    'The partner MC system does not admit this user.',
+    'Migration with the other MC system is switched off.',
+    'The partner MC service ID is held by or reserved for another user.',
+    'This user is here under another partner MC service ID.',
+    'This user is not migrated to this MC system.',
+    'The primary MC system does not know this user.',
+    'The primary MC system has disabled this user.',
+    'This user has no MC service user profile with this index.',
+    'This user may not migrate to this MC system with this profile.',
+    'The primary MC system refused the request.',
+    'The primary MC system gave no answer in time.', 'The request failed.'}
+
+
+def documented_warnings():
+    """Of documents and headers: the tables of doc/protocol.md, where `...`
+    stands for names that are fixed too."""
+    text = (lablib.ROOT / 'doc/protocol.md').read_text()
+    for line in text.splitlines():
+        if re.match(r'\| \d{3} \| `', line):
+            for sample in re.findall(r'`([^`]+)`', line):
+                pattern = re.escape(sample).replace(
+                    r'\.\.\.', '(?:access token|[A-Za-z-]+)')
+                yield re.compile(re.sub(r'\bN\b', r'\\d+', pattern))
+
+
+DOCUMENTED = list(documented_warnings())
+
+
+def is_public(warning):
+    return warning in WARNINGS or any(pattern.fullmatch(warning)
+                                      for pattern in DOCUMENTED)
 
 
 class Finding:
@@ -149,7 +207,7 @@ def header_findings(message, allowed):
             yield Finding('header', name, value)
 
 
-def answer_findings(message, is_public):
+def answer_findings(message):
     yield from header_findings(message, ANSWER_HEADERS)
     phrase = message.start.split(' ', 2)[2]
     if (phrase != PHRASES.get(message.status, '')
@@ -164,7 +222,7 @@ def answer_findings(message, is_public):
             yield Finding('free text', warning, message.start)
 
 
-def document_findings(body, texts):
+def document_findings(body):
     """The document has nothing but what the model has."""
     if b'<!--' in body or b'<?' in body.replace(b'<?xml ', b'', 1):
         yield Finding('free text', 'comment or instruction', body)
@@ -184,11 +242,11 @@ def document_findings(body, texts):
             yield Finding('header', element.tag, body)
         if set(element.attrib) - ATTRIBUTES:
             yield Finding('header', str(element.attrib), body)
-        if name == 'text' and element.text not in texts:
+        if name == 'text' and element.text not in TEXTS:
             yield Finding('free text', element.text, body)
 
 
-def request_findings(message, texts):
+def request_findings(message):
     if message.method == 'OPTIONS':
         yield from header_findings(message, PROBE_HEADERS)
         if message.body:
@@ -199,18 +257,17 @@ def request_findings(message, texts):
     head = '\n'.join([message.start] + [value for _, value in message.headers])
     for user in re.findall(r'(?:user|visitor)\d+', head):
         yield Finding('identity', user, head)
-    yield from document_findings(message.body, texts)
+    yield from document_findings(message.body)
 
 
-def find(data, inside, *, is_public, texts):
-    """Findings in one stream or datagram that left a gateway. `is_public`:
-    whether a Warning may say this; `texts`: what documents may say."""
+def find(data, inside):
+    """Findings in one stream or datagram that left a gateway."""
     findings = list(inside.find_words(data))
     messages, rest = split_messages(data)
     if rest.strip() and not NO_STUN.fullmatch(rest):
         findings.append(Finding('free text', rest, 'what is no message'))
     for one in messages:
         message = sippeer.Message(one)
-        findings += (answer_findings(message, is_public) if message.is_response
-                     else request_findings(message, texts))
+        findings += (answer_findings(message) if message.is_response
+                     else request_findings(message))
     return findings

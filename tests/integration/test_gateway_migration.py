@@ -2,67 +2,21 @@
 """A user of a.example goes to b.example and comes back, by the gateways of
 both: client, B server, B gateway, A gateway, A server."""
 
-import os
-import signal
-import threading
-import time
-
 import pytest
 
 import documents
 import gateways
-import lablib
-import labtoken
-from test_migration import assert_outcome, redirection, step
-
-# What is lost on the way is sent again soon.
-SETTINGS = {'': {'log_level': 'debug'},
-            'gateway': {'attempt_deadline': '1s'},
-            'migration': {'retry_min': '100ms', 'retry_max': '500ms'}}
+from test_migration import assert_outcome, redirection
 
 
 @pytest.fixture(scope='module')
 def three(module_lab):
-    return module_lab(systems=3, gateways=1, settings=SETTINGS)
+    return module_lab(systems=3, gateways=1, settings=gateways.IMPATIENT)
 
 
 @pytest.fixture
 def two(make_lab):
-    return make_lab(gateways=1, settings=SETTINGS)
-
-
-class Background:
-    """A call on a thread of its own."""
-
-    def __init__(self, call):
-        self._thread = threading.Thread(target=self._run, args=(call,))
-        self._thread.start()
-
-    def _run(self, call):
-        self._result = call()
-
-    def result(self):
-        self._thread.join()
-        return self._result
-
-
-@pytest.fixture
-def user(ue):
-    """A client with a token of its partner system's identity management."""
-    def run(system, verb, pair, *options, service='mcptt', **settings):
-        return ue(verb, system.server, pair, '--service', service,
-                  *system.credentials(pair.partner_id), *options, **settings)
-
-    return run
-
-
-@pytest.fixture
-def asks(user):
-    """The same in the background."""
-    def run(*arguments, **options):
-        return Background(lambda: user(*arguments, **options))
-
-    return run
+    return make_lab(gateways=1, settings=gateways.IMPATIENT)
 
 
 # ------------------------------------------------------------- all is well
@@ -82,7 +36,7 @@ def test_there_and_back(three, user, pair, wait_until, service):
 
 @pytest.mark.parametrize('transport', ('tcp', 'udp'))
 def test_every_hop_by(make_lab, user, pair, wait_until, transport):
-    lab = make_lab(gateways=1, transport=transport, settings=SETTINGS)
+    lab = make_lab(gateways=1, transport=transport, settings=gateways.IMPATIENT)
     assert_outcome(user(lab.b, 'authorize', pair, transport='tcp'), 0)
     wait_until(lambda: redirection(lab.a, pair.primary_id)
                == {'mcptt': pair.partner_id})
@@ -123,28 +77,6 @@ def test_same_procedure_again(three, user, pair, rows, wait_until):
 
 # ------------------------------------------------------ kill -9 in mid flow
 
-def wait_for_log(daemon, *words, offset=0):
-    """Until a line of the log has all of them."""
-    with lablib.LogReader(daemon.log, daemon.pid, offset) as reader:
-        for line in reader.lines(30):
-            if all(word in line for word in words):
-                return
-    raise AssertionError(f'{words} not in {daemon.log.read_text()[-3000:]}')
-
-
-class Stopped:
-    """A daemon that does nothing for a while (SIGSTOP)."""
-
-    def __init__(self, daemon):
-        self._pid = daemon.pid
-
-    def __enter__(self):
-        os.kill(self._pid, signal.SIGSTOP)
-
-    def __exit__(self, *_):
-        os.kill(self._pid, signal.SIGCONT)
-
-
 def restart(gateway):
     gateway.kill()
     gateway.start()
@@ -165,9 +97,9 @@ def test_gateway_killed_with_a_request(two, user, asks, pair, wait_until,
         assert_outcome(user(two.b, 'authorize', pair), 0)
         flow = 'deauthorization'
     procedure = documents.new_procedure()
-    with Stopped(two.a):
+    with gateways.Stopped(two.a):
         waiting = asks(two.b, verb, pair, '--procedure', procedure)
-        wait_for_log(gateway_of(two, 'a'), 'msg="received"',
+        gateways.wait_for_log(gateway_of(two, 'a'), 'msg="received"',
                      f'flow={flow}-request', procedure)
         restart(gateway_of(two, victim))
     assert_outcome(waiting.result(), 0)
@@ -185,14 +117,14 @@ def test_gateway_killed_with_a_response(two, user, asks, pair, wait_until,
         assert_outcome(user(two.b, 'authorize', pair), 0)
         flow = 'deauthorization'
     procedure = documents.new_procedure()
-    with Stopped(two.a):
+    with gateways.Stopped(two.a):
         waiting = asks(two.b, verb, pair, '--procedure', procedure)
-        wait_for_log(two.b, 'msg="sent"', f'flow={flow}-request', procedure)
-        wait_for_log(gateway_of(two, 'a'), f'flow={flow}-request', procedure)
-        partner = Stopped(two.b)
+        gateways.wait_for_log(gateway_of(two, 'a'), f'flow={flow}-request',
+                              procedure)
+        partner = gateways.Stopped(two.b)
         partner.__enter__()
     try:
-        wait_for_log(gateway_of(two, 'b'), 'msg="received"',
+        gateways.wait_for_log(gateway_of(two, 'b'), 'msg="received"',
                      f'flow={flow}-response', procedure)
         restart(gateway_of(two, victim))
     finally:
@@ -200,96 +132,6 @@ def test_gateway_killed_with_a_response(two, user, asks, pair, wait_until,
     assert_outcome(waiting.result(), 0)
     expected = {'mcptt': pair.partner_id} if verb == 'authorize' else {}
     wait_until(lambda: redirection(two.a, pair.primary_id) == expected)
-
-
-# -------------------------------------------------------------- credentials
-
-NOT_AUTHORISED = '101 service authorisation failed'
-WRONG_TOKENS = {
-    'expired': {'exp': 1000000000},
-    'of another user': {'mcptt_id': 'sip:visitor00399@b.example'},
-    'for another service': {'mcptt_id': None},
-    'without a scope': {'scope': 'openid'},
-    'of another issuer': {'iss': 'https://idms.a.example'},
-    'for another audience': {'aud': 'somebody'},
-}
-
-
-@pytest.fixture
-def refused(three, ue, pair, rows):
-    """Refuses that user, and nothing leaves or is stored."""
-    def check(*options):
-        before = rows(three.b)
-        counters = gateways.Counters(three.b.gateways[0])
-        status, steps = ue('authorize', three.b.server, pair, *options)
-        answer = step(steps, 'answer')
-        assert (status, answer['status']) == (2, 403)
-        assert NOT_AUTHORISED in answer['warning']
-        assert counters['gateway.received'] == 0
-        assert rows(three.b) == before
-
-    return check
-
-
-@pytest.mark.parametrize('case', WRONG_TOKENS)
-def test_wrong_token(three, refused, pair, case):
-    refused(*three.b.credentials(pair.partner_id, **WRONG_TOKENS[case]))
-
-
-def test_no_token(refused):
-    refused()
-
-
-def test_token_of_another_identity_management(three, refused, pair, tmp_path):
-    usual = labtoken.claims_of(pair.partner_id, labtoken.SERVICES,
-                               three.b.issuer, 'mcmig')
-    token = tmp_path / 'token'
-    token.write_text(labtoken.Key.load(three.a.token_key).token(
-        usual, {'kid': labtoken.Key.load(three.b.token_key).kid}))
-    refused('--token', str(token))
-
-
-def test_token_expires_on_the_way(make_lab, asks, ue, pair, wait_until):
-    """It has done its work; what is asked anew needs another one."""
-    lab = make_lab(gateways=1, settings={
-        **SETTINGS, 'auth_token': {'clock_skew': '0s'}})
-    options = ('--procedure', documents.new_procedure())
-    expires = int(time.time()) + 2
-    token = lab.b.credentials(pair.partner_id, exp=expires)
-    with Stopped(lab.a):
-        waiting = Background(lambda: ue('authorize', lab.b.server, pair,
-                                        *options, *token))
-        wait_for_log(gateway_of(lab, 'a'), 'flow=authorization-request',
-                     options[1])
-        wait_until(lambda: time.time() > expires)
-        status, steps = ue('authorize', lab.b.server, pair, *options, *token)
-        assert (status, step(steps, 'answer')['status']) == (2, 403)
-    assert_outcome(waiting.result(), 0)
-    wait_until(lambda: redirection(lab.a, pair.primary_id)
-               == {'mcptt': pair.partner_id})
-
-
-def dump(system):
-    """All that its store holds."""
-    store = system.store
-    if store.module == 'store_postgres':
-        return lablib.run(['pg_dump', '-d', str(store)]).encode()
-    return b''.join(file.read_bytes() for file
-                    in store.file.parent.glob(store.file.name + '*'))
-
-
-def test_token_is_kept_nowhere(two, user, pair):
-    """No log, not even at debug, and no table has it or a part of it."""
-    for verb in ('authorize', 'deauthorize'):
-        assert_outcome(user(two.b, verb, pair), 0)
-    with open(two.b.credentials(pair.partner_id)[1], encoding='ascii') as file:
-        parts = [part.encode() for part in file.read().split('.')]
-    texts = [daemon.log.read_bytes() for daemon in two.daemons]
-    texts += [dump(system) for system in two.systems]
-    assert all(pair.partner_id.encode() in text for text in texts)
-    for text in texts:
-        # Of all tokens of this user, whenever they were made.
-        assert parts[0] not in text and parts[1][:40] not in text
 
 
 # --------------------------------------------------------------- away
@@ -301,7 +143,7 @@ def test_away_and_back(two, asks, pair, wait_until, who):
     daemon.kill()
     procedure = documents.new_procedure()
     waiting = asks(two.b, 'authorize', pair, '--procedure', procedure)
-    wait_for_log(two.b, 'msg="answered"', procedure,
+    gateways.wait_for_log(two.b, 'msg="answered"', procedure,
                  'status=0' if who == 'b-gateway' else 'status=504')
     daemon.start()
     daemon.wait_ready()
@@ -314,7 +156,7 @@ def test_user_leaves_while_the_primary_system_is_away(make_lab, user, pair,
                                                       wait_until):
     """Finished locally, and told as soon as the gateway is back."""
     lab = make_lab(gateways=1, settings={
-        **SETTINGS, 'migration': {**SETTINGS['migration'],
+        **gateways.IMPATIENT, 'migration': {**gateways.IMPATIENT['migration'],
                                   'deauthorization_deadline': '1s'}})
     assert_outcome(user(lab.b, 'authorize', pair), 0)
     wait_until(lambda: redirection(lab.a, pair.primary_id)
@@ -331,7 +173,7 @@ def test_user_leaves_while_the_primary_system_is_away(make_lab, user, pair,
 
 @pytest.fixture(scope='module')
 def doubled(module_lab):
-    return module_lab(gateways=2, settings=SETTINGS)
+    return module_lab(gateways=2, settings=gateways.IMPATIENT)
 
 
 @pytest.mark.parametrize('letter', 'ab')
@@ -365,7 +207,7 @@ def border(make_lab, make_peer):
     primary = make_peer('127.2.1.1', 'tcp', auto_reply=200)
     third = make_peer('127.2.3.1', 'tcp', auto_reply=200)
     lab = make_lab(gateways.BorderLab, [primary], third, settings={
-        **SETTINGS, 'migration': {**SETTINGS['migration'],
+        **gateways.IMPATIENT, 'migration': {**gateways.IMPATIENT['migration'],
                                   'authorization_deadline': '1s'}})
     return lab, primary, third
 

@@ -20,8 +20,6 @@ import recorder
 import sippeer
 import test_bad_input
 import test_gateway_bad_input
-import test_gateway_migration
-from test_gateway_migration import Stopped
 
 SETTINGS = {'': {'log_level': 'debug'},
             'gateway': {'attempt_deadline': '300ms', 'entry_deadline': '600ms',
@@ -31,61 +29,6 @@ SETTINGS = {'': {'log_level': 'debug'},
                           'deauthorization_deadline': '2s'}}
 HOST = '127.0.0.1'
 SYSTEMS = ('a.example', 'b.example', 'c.example')
-
-# What a Warning of a gateway may say, whatever was said to it.
-WARNINGS = {
-    'procedure not awaited', 'procedure ID missing', 'sequence missing',
-    'access token not allowed here',
-    'both MC service IDs are of the same MC system',
-    'neither MC service ID is hosted here',
-    'partner MC service ID not hosted here', 'partner MC system unknown',
-    'primary MC system unknown', 'no MC service server for this user',
-    'peer may not speak for this MC system',
-    'P-Asserted-Identity is not of this peer',
-    '101 service authorisation failed',
-    '179 service not authorized with the interconnected system',
-    'quota of this peer exhausted', 'quota of this user exhausted',
-    'loop detected', 'too many hops', 'unknown peer', 'too much under way',
-    'request not valid', 'request refused', 'not found', 'body too large',
-    'media type not supported', 'not reachable now', 'no such procedure',
-    'failure of the next MC server', 'refused by the next MC server',
-    'try again later', 'no answer in time',
-    'partner-mc-service-id is not a SIP URI that names a user',
-    'order is not a number from 1 to 2^63-1'}
-
-TEXTS = {
-    'A newer procedure of this user counts.',
-    'This migration has ended since.',
-    'The partner MC system does not admit this user.',
-    'Migration with the other MC system is switched off.',
-    'The partner MC service ID is held by or reserved for another user.',
-    'This user is here under another partner MC service ID.',
-    'This user is not migrated to this MC system.',
-    'The primary MC system does not know this user.',
-    'The primary MC system has disabled this user.',
-    'This user has no MC service user profile with this index.',
-    'This user may not migrate to this MC system with this profile.',
-    'The primary MC system refused the request.',
-    'The primary MC system gave no answer in time.', 'The request failed.'}
-
-
-def documented_warnings():
-    """Of documents and headers: the tables of doc/protocol.md, where `...`
-    stands for names that are fixed too."""
-    text = (lablib.ROOT / 'doc/protocol.md').read_text()
-    for line in text.splitlines():
-        if re.match(r'\| \d{3} \| `', line):
-            for sample in re.findall(r'`([^`]+)`', line):
-                pattern = re.escape(sample).replace(r'\.\.\.', r'[\w ()-]{1,40}')
-                yield re.compile(re.sub(r'\bN\b', r'\\d+', pattern))
-
-
-DOCUMENTED = list(documented_warnings())
-
-
-def is_public(warning):
-    return warning in WARNINGS or any(pattern.fullmatch(warning)
-                                      for pattern in DOCUMENTED)
 
 
 class Border:
@@ -137,7 +80,7 @@ class Border:
 
     def words(self):
         """All that must not be in it."""
-        inside = hidden.Inside(public=(*SYSTEMS, *WARNINGS))
+        inside = hidden.Inside(public=(*SYSTEMS, *hidden.WARNINGS))
         inside.add('product', *hidden.PRODUCTS, version_of(self.lab))
         inside.add('host', socket.gethostname(), self.lab.folder.name,
                    *(daemon.node for daemon in self.lab.daemons))
@@ -154,17 +97,13 @@ class Border:
     def findings(self):
         words = self.words()
         return [finding for stream in self.streams()
-                for finding in find(stream, words)]
+                for finding in hidden.find(stream, words)]
 
     def close(self):
         for tap in self.outside + self.inside:
             tap.close()
         for peer in self.peers:
             peer.close()
-
-
-def find(stream, words):
-    return hidden.find(stream, words, is_public=is_public, texts=TEXTS)
 
 
 def version_of(lab):
@@ -264,7 +203,7 @@ def is_answer(status):
 def test_primary_server_is_silent(border, user, pair):
     """504, repeated requests, a failure in the end."""
     tap = border.by_target['a']
-    with Stopped(border.lab.a):
+    with gateways.Stopped(border.lab.a):
         assert_cause(user(border.lab.b, 'authorize', pair),
                      'primary-unreachable')
         tap.wait_for('from', is_answer(504))
@@ -274,12 +213,12 @@ def test_partner_server_is_silent(border, user, pair):
     """The response meets nobody: 504, until it does."""
     procedure = documents.new_procedure()
     lab = border.lab
-    with Stopped(lab.a), contextlib.ExitStack() as stack:
-        waiting = test_gateway_migration.Background(lambda: user(
+    with gateways.Stopped(lab.a), contextlib.ExitStack() as stack:
+        waiting = gateways.Background(lambda: user(
             lab.b, 'authorize', pair, '--procedure', procedure))
         border.by_target['a'].wait_for(
             'to', lambda message: procedure.encode() in message.body)
-        stack.enter_context(Stopped(lab.b))
+        stack.enter_context(gateways.Stopped(lab.b))
         os.kill(lab.a.pid, signal.SIGCONT)
         border.by_target['b'].wait_for(
             'to', lambda message: procedure.encode() in message.body)
@@ -419,152 +358,6 @@ def test_noise(attacker, transport):
                     sender=gateways.identity('b')).status == 200
 
 
-# ------------------------------- a server inside that says more than it should
-
-CANARY = 'kanarienvogel'
-BODY_CANARIES = (
-    (b'<migration ', f'<!-- {CANARY} --><migration '.encode()),
-    (b'<mcpttinfo ', f'<mcpttinfo {CANARY}="{CANARY}" xmlns:k="urn:{CANARY}" '
-     .encode()),
-    (b'<anyExt>', f'<mode-of-operation>{CANARY}</mode-of-operation><anyExt>'
-     f'<x xmlns="urn:{CANARY}">{CANARY}</x>'.encode()),
-    (b'?>\n', f'?>\n<?{CANARY} {CANARY}?>\n'.encode()),
-)
-HEADER_CANARIES = [
-    ('Via', f'SIP/2.0/TCP as1.{CANARY}.b.example:5062;branch=z9hG4bK{CANARY}2'),
-    ('User-Agent', f'{CANARY}/1.0'), ('Server', f'{CANARY}/1.0'),
-    ('Organization', CANARY), ('Subject', CANARY), ('X-Canary', CANARY),
-    ('Contact', f'<sip:{CANARY}@127.1.2.1>'), ('Call-Info', f'<sip:{CANARY}>'),
-    ('Record-Route', f'<sip:{CANARY}.b.example;lr>'),
-    ('P-Charging-Vector', f'icid-value={CANARY};icid-generated-at=127.1.2.1'),
-    ('P-Access-Network-Info', f'3GPP-E-UTRAN;utran-cell-id-3gpp={CANARY}'),
-    ('P-Visited-Network-ID', f'"{CANARY}"'), ('Geolocation', f'<cid:{CANARY}>'),
-    ('History-Info', f'<sip:{CANARY}@b.example>;index=1'),
-    ('Date', 'Sat, 13 Nov 2010 23:29:00 GMT'), ('MIME-Version', '1.0'),
-    ('Content-Disposition', f'render;handling={CANARY}'),
-    ('Reply-To', f'<sip:{CANARY}@b.example>'), ('Priority', CANARY),
-    ('Supported', CANARY), ('Allow', CANARY.upper()), ('Expires', '4711'),
-    ('Timestamp', '4711.4711'), ('In-Reply-To', f'{CANARY}@b.example'),
-    ('Warning', f'399 as1.{CANARY} "{CANARY}"'), ('Retry-After', f'4711 ({CANARY})'),
-    ('WWW-Authenticate', f'Digest realm="{CANARY}", nonce="{CANARY}"'),
-    ('Error-Info', f'<sip:{CANARY}@b.example>'),
-    ('Authentication-Info', f'nextnonce="{CANARY}"'),
-    ('P-Asserted-Service', f'urn:urn-7:3gpp-service.ims.icsi.{CANARY}'),
-    ('Accept-Contact', f'*;+g.3gpp.{CANARY}'), ('Accept', f'text/{CANARY}'),
-]
-
-
-def canary_words():
-    inside = hidden.Inside(public=SYSTEMS)
-    inside.add('canary', CANARY, '4711', '13 Nov 2010')
-    return inside
-
-
-def assert_no_canary(peers):
-    received = [data for peer in peers for data in peer.received]
-    assert received
-    text = b''.join(received).lower()
-    # Also inside of other words, unlike what chance may bring about.
-    assert CANARY.encode() not in text, text
-    findings = [finding for data in received
-                for finding in find(data, canary_words())]
-    assert not findings, findings[:3]
-
-
-@pytest.fixture
-def alone(make_lab, make_peer):
-    """A gateway of b.example between a server and a gateway of the test."""
-    server = make_peer('127.1.2.1', 'tcp')
-    primary = make_peer('127.2.1.1', 'tcp', auto_reply=200)
-    third = make_peer('127.2.3.1', 'tcp')
-    lab = make_lab(gateways.GatewayLab, server, [primary], third,
-                   settings=SETTINGS)
-    return lab.gateway, server, primary
-
-
-def with_canaries(body, service='mcptt'):
-    for old, new in BODY_CANARIES:
-        assert old in body
-        body = body.replace(old, new, 1)
-    return body
-
-
-def multipart(body):
-    boundary = f'{CANARY}-boundary'
-    parts = [f'{CANARY}: preamble',
-             f'--{boundary}', f'Content-Type: text/plain;name={CANARY}', '',
-             CANARY, f'--{boundary}', f'Content-ID: <{CANARY}@b.example>',
-             f'Content-Type: {documents.content_type()}', '',
-             body.decode(), f'--{boundary}--', CANARY, '']
-    return '\r\n'.join(parts).encode(), \
-        f'multipart/mixed;boundary={boundary};x={CANARY}'
-
-
-def documents_with_canaries():
-    ids = ('sip:visitor00001@b.example', 'sip:user00001@a.example')
-    request = with_canaries(gateways.request_document(*ids))
-    response = with_canaries(documents.document(
-        'authorization-response', ids[1].replace('user', 'visitor'),
-        ids[0].replace('visitor', 'user'), procedure=documents.new_procedure(),
-        sequence=documents.now_us(), result='failure', cause='not-permitted'
-    ).replace(b'</cause>', f'</cause><text>{CANARY}</text>'.encode()))
-    unknown = documents.document(
-        'authorization-response', 'sip:visitor00001@a.example',
-        'sip:user00001@b.example', procedure=documents.new_procedure(),
-        sequence=documents.now_us(), result='failure', cause=CANARY)
-    return {'request': (request, documents.content_type()),
-            'response': (response, documents.content_type()),
-            'unknown cause': (unknown, documents.content_type()),
-            'in a multipart body': (multipart(request))}
-
-
-@pytest.mark.parametrize('what', documents_with_canaries())
-def test_request_of_a_talkative_server(alone, what):
-    gateway, server, primary = alone
-    body, content_type = documents_with_canaries()[what]
-    branch = server.send(
-        gateway.inside, f'sip:{CANARY}@a.example;{CANARY}={CANARY}', body,
-        content_type=content_type,
-        replace={'From': f'"{CANARY}" <sip:{CANARY}@b.example>;tag={CANARY};'
-                         f'{CANARY}={CANARY}',
-                 'To': f'"{CANARY}" <sip:{CANARY}@a.example>',
-                 'Call-ID': f'{CANARY}@as1.{CANARY}.b.example',
-                 'CSeq': '4711 MESSAGE'},
-        headers=[('P-Asserted-Identity', f'"{CANARY}" <sip:{CANARY}@b.example>'
-                  )] + HEADER_CANARIES, branch=f'z9hG4bK{CANARY}')
-    assert server.response(branch).status == 200
-    assert_no_canary([primary])
-    heard = primary.request()
-    parsed = documents.Parsed(heard.body)
-    assert parsed.partner_id.startswith('sip:visitor')
-    assert heard.uri == gateways.identity('a')
-
-
-@pytest.mark.parametrize('status', (
-    200, 202, 301, 302, 305, 400, 401, 403, 404, 407, 408, 415, 420, 480, 481,
-    482, 486, 488, 499, 500, 502, 503, 504, 513, 580, 600, 603, 604, 606, 699))
-def test_answer_of_a_talkative_server(alone, status):
-    gateway, server, primary = alone
-
-    def talk(message):
-        lines = [f'SIP/2.0 {status} {CANARY}']
-        lines += [f'{name}: {message.header(name)}'
-                  for name in ('via', 'from', 'call-id', 'cseq')]
-        lines += [f'to: "{CANARY}" {message.header("to")};tag={CANARY}']
-        lines += [f'{name}: {value}' for name, value in HEADER_CANARIES
-                  if name != 'Via']
-        lines += ['content-type: text/plain', f'content-length: {len(CANARY)}',
-                  '', CANARY]
-        message.answer_with('\r\n'.join(lines).encode())
-
-    server.auto_reply = talk
-    answer = gateways.say(primary, gateway.outside, gateways.request_document(
-        'sip:visitor00001@a.example', 'sip:user00001@b.example'),
-        speaker=gateways.identity('a'), target=gateways.identity('b'))
-    assert answer.status >= 200
-    assert_no_canary([primary])
-
-
 # ------------------------------------------------------- the test of the test
 
 def plants(message):
@@ -621,11 +414,11 @@ def test_what_is_planted_is_found(border, user, pair):
                    if message.start.startswith('MESSAGE'))
     answer = next(filter(is_answer(200), tap.messages('from')))
     for message in (request, answer):
-        assert not list(find(message.data, words))
+        assert not list(hidden.find(message.data, words))
         for kind, planted in plants(message):
             assert planted != str_of(message)
             found = [finding.kind for finding
-                     in find(with_its_length(planted), words)]
+                     in hidden.find(with_its_length(planted), words)]
             assert kind in found, (kind, planted, found)
         for kind in ('Call-ID', 'tag', 'branch', 'host', 'address',
                      'token'):
@@ -633,12 +426,13 @@ def test_what_is_planted_is_found(border, user, pair):
                 planted = message.data.replace(b'Call-ID: ',
                                                f'Call-ID: {word}.'.encode())
                 assert planted != message.data
-                found = [finding.kind for finding in find(planted, words)]
+                found = [finding.kind
+                         for finding in hidden.find(planted, words)]
                 assert kind in found, (kind, word, planted)
     for kind in ('Call-ID', 'tag', 'branch', 'host', 'address', 'token'):
         assert words_by_kind(words, kind), kind
     failed = next(message for message in border.by_target['b'].messages('to')
                   if b'<text>' in message.body)
-    assert 'free text' in [finding.kind for finding in find(
+    assert 'free text' in [finding.kind for finding in hidden.find(
         with_its_length(str_of(failed).replace('<text>', '<text>Room 17. ')),
         words)]
