@@ -57,6 +57,15 @@ MCMIG_API const char *mcinfo_cause_text(enum mcinfo_cause cause);
 /* An unknown name gives CAUSE_OTHER. */
 MCMIG_API enum mcinfo_cause mcinfo_cause_from_name(const char *name);
 
+/* The flow's name, as its element is called: "authorization-request", ... */
+MCMIG_API const char *mcinfo_flow_name(enum mcinfo_verb verb, bool is_response);
+
+/* The value of Accept in a 415: what mcinfo_parse() takes. */
+#define MCINFO_ACCEPTED_TYPES                     \
+	"application/vnd.3gpp.mcptt-info+xml, "   \
+	"application/vnd.3gpp.mcvideo-info+xml, " \
+	"application/vnd.3gpp.mcdata-info+xml, multipart/mixed"
+
 /* One document, parsed or to be built. */
 struct mcinfo {
 	enum mc_service service;

@@ -20,6 +20,16 @@ static const struct verb verbs[] = {
 	  BOTH_IDS | OUTCOME, REASON },
 };
 
+const char *mcinfo_flow_name(enum mcinfo_verb verb, bool is_response)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (verbs[i].verb == verb &&
+		    verbs[i].is_response == is_response)
+			return verbs[i].name;
+	}
+	return "-";
+}
+
 void verb_open(struct mcinfo_parser *parser, const char *name)
 {
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

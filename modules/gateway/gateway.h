@@ -210,7 +210,6 @@ struct refusal peer_check(struct gateway_module *module,
 /* --------------------------------------------------------------- inbound.c */
 
 void inbound_message(void *arg, const struct sip_inbound *message);
-const char *flow_name(const struct mcinfo *info);
 
 /* --------------------------------------------------------------- message.c */
 

@@ -7,25 +7,8 @@
 #include "gateway/gateway.h"
 
 #define RETRY_AFTER_S 2
-#define ACCEPTED_TYPES                            \
-	"application/vnd.3gpp.mcptt-info+xml, "   \
-	"application/vnd.3gpp.mcvideo-info+xml, " \
-	"application/vnd.3gpp.mcdata-info+xml, multipart/mixed"
 
 static const struct refusal passed = { 0 };
-
-const char *flow_name(const struct mcinfo *info)
-{
-	static const char *const names[] = {
-		"authorization-request",
-		"authorization-response",
-		"deauthorization-request",
-		"deauthorization-response",
-	};
-
-	return names[(info->verb == MCINFO_DEAUTHORIZATION) * 2 +
-		     info->is_response];
-}
 
 static void refuse(struct gateway_module *module,
 		   const struct sip_inbound *message,
@@ -54,7 +37,7 @@ static void refuse_document(struct gateway_module *module,
 		.status = error->status,
 		.warn_code = error->warn_code,
 		.warn_text = error->text,
-		.accept = error->status == 415 ? ACCEPTED_TYPES : NULL,
+		.accept = error->status == 415 ? MCINFO_ACCEPTED_TYPES : NULL,
 		.stateless = true,
 	};
 
@@ -97,7 +80,8 @@ static void log_taken(const struct passage *passage)
 	log_debug("gateway",
 		  "msg=\"received\" flow=%s from=%s to=%s procedure=%s "
 		  "service=%s partner_id=%s primary_id=%s sequence=%llu",
-		  flow_name(info), passage->from, passage->to->entry->name,
+		  mcinfo_flow_name(info->verb, info->is_response),
+		  passage->from, passage->to->entry->name,
 		  uuid_to_text(&info->procedure_id, id),
 		  mc_service_info(info->service)->name,
 		  info->partner_id_canonical, info->primary_id_canonical,
@@ -132,7 +116,8 @@ static void audit(const struct passage *passage, const struct refusal *refusal)
 			  "primary_id=%s",
 			  refusal->warning, refusal->status,
 			  passage->from ? passage->from : "-",
-			  passage->message->source.host, flow_name(info),
+			  passage->message->source.host,
+			  mcinfo_flow_name(info->verb, info->is_response),
 			  uuid_to_text(&info->procedure_id, id),
 			  mc_service_info(info->service)->name,
 			  info->partner_id_canonical,

@@ -250,7 +250,8 @@ static struct relay *create(struct gateway_module *module,
 	relay->topology = topology_hold(module->topology);
 	relay->to = passage->to;
 	relay->from = passage->from;
-	relay->flow = flow_name(passage->info);
+	relay->flow =
+	    mcinfo_flow_name(passage->info->verb, passage->info->is_response);
 	relay->procedure_id = passage->info->procedure_id;
 	relay->crossing = passage->crossing;
 	relay->transaction = passage->message->transaction;

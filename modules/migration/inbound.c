@@ -13,10 +13,6 @@
 #include "migration/migration.h"
 
 #define RETRY_AFTER_S 2
-#define ACCEPTED_TYPES                            \
-	"application/vnd.3gpp.mcptt-info+xml, "   \
-	"application/vnd.3gpp.mcvideo-info+xml, " \
-	"application/vnd.3gpp.mcdata-info+xml, multipart/mixed"
 
 /* A request that waits for the store. */
 struct inbound {
@@ -27,18 +23,6 @@ struct inbound {
 void inbound_free(void *inbound)
 {
 	free(inbound);
-}
-
-static const char *flow_name(const struct event *event, bool is_response)
-{
-	static const char *const names[] = {
-		"authorization-request",
-		"authorization-response",
-		"deauthorization-request",
-		"deauthorization-response",
-	};
-
-	return names[(event->verb == MCINFO_DEAUTHORIZATION) * 2 + is_response];
 }
 
 /* Who sent it, in the words of TS 23.280 10.6.3. */
@@ -234,7 +218,7 @@ static void log_answer(const struct event *event, int status,
 		  "msg=\"received\" flow=%s from=%s status=%d procedure=%s "
 		  "service=%s partner_id=%s primary_id=%s sequence=%llu "
 		  "warning=\"%s\"",
-		  flow_name(event, event->kind == EVENT_RESPONSE),
+		  mcinfo_flow_name(event->verb, event->kind == EVENT_RESPONSE),
 		  sender_name(event), status,
 		  uuid_to_text(&event->procedure_id, id),
 		  mc_service_info(event->service)->name, event->partner_id,
@@ -311,7 +295,7 @@ static void refuse_document(struct migration_module *module,
 		.status = error->status,
 		.warn_code = error->warn_code,
 		.warn_text = error->text,
-		.accept = error->status == 415 ? ACCEPTED_TYPES : NULL,
+		.accept = error->status == 415 ? MCINFO_ACCEPTED_TYPES : NULL,
 		.stateless = true,
 	};
 

@@ -96,14 +96,6 @@ static int build_body(const struct message *message, char **bodyp,
 
 static void log_sent(const struct message *message, const char *next_hop)
 {
-	static const char *const flows[][3] = {
-		[MCINFO_AUTHORIZATION] = { "authorization-request",
-					   "authorization-response",
-					   "authorization-response" },
-		[MCINFO_DEAUTHORIZATION] = { "deauthorization-request",
-					     "deauthorization-response",
-					     "deauthorization-response" },
-	};
 	static const char *const receivers[] = { "primary", "partner",
 						 "client" };
 	char id[UUID_TEXT_SIZE];
@@ -111,7 +103,8 @@ static void log_sent(const struct message *message, const char *next_hop)
 	log_debug("migration",
 		  "msg=\"sent\" flow=%s to=%s procedure=%s sequence=%llu "
 		  "result=%s next_hop=%s",
-		  flows[message->procedure->verb][message->kind],
+		  mcinfo_flow_name(message->procedure->verb,
+				   message->kind != MESSAGE_REQUEST),
 		  receivers[message->kind],
 		  uuid_to_text(&message->procedure->id, id),
 		  (unsigned long long)message->procedure->sequence,
