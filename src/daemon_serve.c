@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "loop/loop.h"
@@ -130,9 +131,11 @@ static int create_sip(struct daemon *daemon,
 	int err = sip_stack_create(&daemon->sip, daemon->loop, daemon->stats,
 				   &config);
 
-	if (!err)
-		daemon->core.sip = sip_stack_sip(daemon->sip);
-	return err;
+	if (err)
+		return err;
+	daemon->core.sip = sip_stack_sip(daemon->sip);
+	accept_ask(daemon->sip);
+	return 0;
 }
 
 struct address_list {
@@ -224,6 +227,7 @@ void daemon_stop(struct daemon *daemon)
 		timer_stop(daemon->core.timers, &daemon->ready_timer);
 		timer_stop(daemon->core.timers, &daemon->drain_timer);
 	}
+	accept_ask(NULL);
 	sip_stack_destroy(daemon->sip);
 	store_destroy(daemon->store);
 	daemon->core.sip = NULL;

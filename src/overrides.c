@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions that Sofia-SIP calls, three of libc and two of its own, exported by
+ * Functions that Sofia-SIP calls, two of libc and two of its own, exported by
  * the program so that the library finds ours first (src/exports.list). Each does
  * what the original does, after a change that Sofia has no setting for.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +20,7 @@
 #include <sofia-sip/sip_parser.h>
 #include <sofia-sip/su.h>
 
+#include "accept.h"
 #include "base/log.h"
 #include "loop/loop.h"
 
@@ -35,14 +33,8 @@
  */
 #define STREAM_READ_MAX (16 * 1024)
 
-/* Kept from those who connect to us, for the store and our own connections:
- * so many descriptors, or a quarter of all. */
-#define DESCRIPTORS_KEPT_MAX 256
-
 /* Sofia walks a list for each header: 64 kB of "a:" cost it a second. */
 #define HEADER_LINES_MAX 256
-
-static int spare_descriptor = -1;
 
 MCMIG_API int getaddrinfo(const char *node, const char *service,
 			  const struct addrinfo *hints,
@@ -50,14 +42,12 @@ MCMIG_API int getaddrinfo(const char *node, const char *service,
 MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
 MCMIG_API issize_t su_getmsgsize(su_socket_t fd);
 MCMIG_API int msg_extract(msg_t *msg);
-MCMIG_API int accept(int fd, struct sockaddr *address, socklen_t *bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
 typedef int bind_f(int, const struct sockaddr *, socklen_t);
 typedef issize_t su_getmsgsize_f(su_socket_t);
 typedef int msg_extract_f(msg_t *);
-typedef int accept_f(int, struct sockaddr *, socklen_t *);
 
 /*
  * A name in a Via (";maddr=name") would have the loop wait for a resolver,
@@ -129,7 +119,7 @@ int bind(int fd, const struct sockaddr *address, socklen_t bytes)
 			  "msg=\"cannot connect from our own address\" "
 			  "error=\"%s\"",
 			  strerror(error));
-	dup2(spare_descriptor, fd);
+	dup2(accept_spare_descriptor(), fd);
 	errno = error;
 	return -1;
 }
@@ -150,74 +140,6 @@ issize_t su_getmsgsize(su_socket_t fd)
 	if (bytes > STREAM_READ_MAX && socket_type(fd) == SOCK_STREAM)
 		return STREAM_READ_MAX;
 	return bytes;
-}
-
-static void __attribute__((constructor)) keep_descriptor(void)
-{
-	spare_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-/* The kernel gives the lowest free number: it tells how many are in use. */
-static int first_kept_descriptor(void)
-{
-	struct rlimit limit;
-	rlim_t kept;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > INT_MAX)
-		return INT_MAX;
-	kept = limit.rlim_cur / 4;
-	if (kept > DESCRIPTORS_KEPT_MAX)
-		kept = DESCRIPTORS_KEPT_MAX;
-	return (int)(limit.rlim_cur - kept);
-}
-
-static void log_turned_away(void)
-{
-	static struct log_rate rate;
-
-	log_write_limited(&rate, LOG_WARNING, "sip",
-			  "msg=\"connection turned away: too many open files: "
-			  "raise their limit (LimitNOFILE)\"");
-}
-
-/* With no descriptor left, the spare one's place is used. */
-static void turn_away(accept_f *real, int fd, int accepted)
-{
-	if (accepted < 0) {
-		close(spare_descriptor);
-		accepted = real(fd, NULL, NULL);
-		if (accepted >= 0)
-			close(accepted);
-		spare_descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	} else {
-		close(accepted);
-	}
-	log_turned_away();
-}
-
-/*
- * Sofia leaves a connection that there is no descriptor for in the queue, and
- * is woken by it without end: we take it and close it.
- */
-int accept(int fd, struct sockaddr *address, socklen_t *bytes)
-{
-	static accept_f *real;
-	int accepted;
-
-	if (!real)
-		real = (accept_f *)dlsym(RTLD_NEXT, "accept");
-	if (!real) {
-		errno = ENOSYS;
-		return -1;
-	}
-	accepted = real(fd, address, bytes);
-	if (!loop_is_current_thread() ||
-	    (accepted >= 0 && accepted < first_kept_descriptor()) ||
-	    (accepted < 0 && errno != EMFILE && errno != ENFILE))
-		return accepted;
-	turn_away(real, fd, accepted);
-	errno = 0; /* Sofia has nothing to report */
-	return -1;
 }
 
 /* The first CR or LF from `at` on, `end` if there is none. `found` keeps what

@@ -79,6 +79,9 @@ const struct listener *transport_find(const struct sip_stack *stack,
 				      enum sip_side side);
 /* By which side something came: `tport` is a listener's, or a connection's. */
 enum sip_side transport_side(const struct sip_stack *stack, tport_t *tport);
+/* 0, or an errno: whose connection it is. */
+int transport_connection(const struct sip_stack *stack, int connection,
+			 struct sip_source *source);
 /* A numeric address as text without brackets. */
 void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
 

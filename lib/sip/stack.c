@@ -199,6 +199,16 @@ const char *sip_stack_address(const struct sip_stack *stack, size_t i)
 	return i < stack->listener_count ? stack->listeners[i].address : NULL;
 }
 
+bool sip_stack_admits(const struct sip_stack *stack, int connection)
+{
+	struct sip_reply refusal = { 0 };
+	struct sip_source source;
+
+	return !stack->source_handler ||
+	       (!transport_connection(stack, connection, &source) &&
+		stack->source_handler(stack->source_arg, &source, &refusal));
+}
+
 void sip_stack_drain(struct sip_stack *stack)
 {
 	stack->draining = true;

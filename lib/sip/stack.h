@@ -55,6 +55,12 @@ MCMIG_API struct sip *sip_stack_sip(struct sip_stack *stack);
 MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
 					size_t i);
 
+/*
+ * Whether requests of this connection's peer would be taken: the source handler
+ * says so, which counts it as one more message.
+ */
+MCMIG_API bool sip_stack_admits(const struct sip_stack *stack, int connection);
+
 /* From now on new requests get 503 with Retry-After; OPTIONS too. */
 MCMIG_API void sip_stack_drain(struct sip_stack *stack);
 /* Requests that wait for an answer of ours. */

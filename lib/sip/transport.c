@@ -223,10 +223,9 @@ enum sip_side transport_side(const struct sip_stack *stack, tport_t *tport)
 	return SIP_INSIDE;
 }
 
-void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)
+static void describe_address(const su_sockaddr_t *address,
+			     char host[SIP_HOST_SIZE], uint16_t *port)
 {
-	const su_sockaddr_t *address = msg_addr(msg);
-
 	host[0] = '\0';
 	if (address->su_family == AF_INET6)
 		inet_ntop(AF_INET6, &address->su_sin6.sin6_addr, host,
@@ -235,4 +234,39 @@ void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)
 		inet_ntop(AF_INET, &address->su_sin.sin_addr, host,
 			  SIP_HOST_SIZE);
 	*port = ntohs(address->su_port);
+}
+
+void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)
+{
+	describe_address(msg_addr(msg), host, port);
+}
+
+static enum sip_side side_of(const struct sip_stack *stack,
+			     const su_sockaddr_t *own)
+{
+	char host[SIP_HOST_SIZE], address[ADDRESS_SIZE];
+	uint16_t port;
+
+	describe_address(own, host, &port);
+	snprintf(address, sizeof(address),
+		 own->su_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
+	for (size_t i = 0; i < stack->listener_count; i++)
+		if (!strcmp(stack->listeners[i].address, address))
+			return stack->listeners[i].side;
+	return SIP_INSIDE;
+}
+
+int transport_connection(const struct sip_stack *stack, int connection,
+			 struct sip_source *source)
+{
+	su_sockaddr_t own = { 0 }, peer = { 0 };
+	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
+
+	if (getsockname(connection, &own.su_sa, &own_bytes) ||
+	    getpeername(connection, &peer.su_sa, &peer_bytes))
+		return errno;
+	*source = (struct sip_source){ .transport = SIP_TCP,
+				       .side = side_of(stack, &own) };
+	describe_address(&peer, source->host, &source->port);
+	return 0;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "sip_fixture.h"
 
 #define FAST_T1_MS 10
@@ -152,6 +153,51 @@ static void test_peers_cannot_take_all_descriptors(void)
 	fixture_stop();
 }
 
+static bool is_known(void *arg, const struct sip_source *source,
+		     struct sip_reply *refusal)
+{
+	(void)refusal;
+	CU_ASSERT_EQUAL(source->transport, SIP_TCP);
+	CU_ASSERT_EQUAL(source->side, SIP_INSIDE);
+	CU_ASSERT(source->port != 0);
+	return !strcmp(source->host, arg);
+}
+
+/* How many connections from 127.0.0.1 stay when `known` is a peer's address. */
+static int count_those_who_stay(char *known)
+{
+	struct rlimit limit, low = { .rlim_cur = LIMIT };
+	int peers[PEERS], open = 0;
+
+	fixture_start(NULL);
+	sip_set_source_handler(sip, is_known, known);
+	accept_ask(stack);
+	for (int i = 0; i < PEERS; i++)
+		peers[i] = connect_high(i);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	low.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &low);
+	run_for(200);
+	for (int i = 0; i < PEERS; i++)
+		open += !is_closed(peers[i]);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (int i = 0; i < PEERS; i++)
+		close(peers[i]);
+	accept_ask(NULL);
+	fixture_stop();
+	return open;
+}
+
+static void test_strangers_leave_room_for_peers(void)
+{
+	int strangers = count_those_who_stay("127.0.0.2");
+	int peers = count_those_who_stay("127.0.0.1");
+
+	CU_ASSERT(strangers > 0);
+	CU_ASSERT(strangers < LIMIT / 2);
+	CU_ASSERT(peers >= strangers + LIMIT / 4);
+}
+
 static void test_no_descriptor_at_all(void)
 {
 	struct rlimit limit, none;
@@ -180,6 +226,8 @@ static CU_TestInfo connection_tests[] = {
 	{ "one with a request stays", test_connection_with_a_request_stays },
 	{ "peers cannot take all descriptors",
 	  test_peers_cannot_take_all_descriptors },
+	{ "strangers leave room for peers",
+	  test_strangers_leave_room_for_peers },
 	{ "no descriptor at all", test_no_descriptor_at_all },
 	CU_TEST_INFO_NULL,
 };
