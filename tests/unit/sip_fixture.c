@@ -14,6 +14,11 @@
 #include "stats/stats.h"
 #include "unit.h"
 
+const char *const inside_entries[2] = { "udp:" INSIDE ":0",
+					"tcp:" INSIDE ":0" };
+const char *const outside_entries[2] = { "udp:" OUTSIDE ":0",
+					 "tcp:" OUTSIDE ":0" };
+
 #define HEARD_BYTES (256 * 1024)
 
 struct loop *loop;

@@ -46,6 +46,12 @@ bool run_until(const unsigned *count, unsigned wanted);
 void run_for(unsigned ms);
 uint64_t counter(const char *name);
 
+/* A gateway's two sides, and the listeners that they make. */
+#define INSIDE "127.1.2.2"
+#define OUTSIDE "127.2.2.1"
+extern const char *const inside_entries[2], *const outside_entries[2];
+enum { IN_UDP, IN_TCP, OUT_UDP, OUT_TCP };
+
 /* A socket connected to listener `i`; the peer's own port in *port. */
 int peer_connect(int i, uint16_t *port);
 /* A peer that waits for the stack; *port is where. */

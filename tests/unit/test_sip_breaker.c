@@ -13,14 +13,9 @@
 
 #include "sip_fixture.h"
 
-#define OUTSIDE "127.2.2.1"
 #define INTERVAL_MS 200
 #define DEADLINE_MS 60
 
-static const char *const inside_entries[] = { "udp:127.1.2.2:0",
-					      "tcp:127.1.2.2:0" };
-static const char *const outside_entries[] = { "udp:" OUTSIDE ":0",
-					       "tcp:" OUTSIDE ":0" };
 static const struct sip_stack_config config = {
 	.listen = inside_entries,
 	.listen_count = 2,

@@ -18,13 +18,6 @@
 
 #include "sip_fixture.h"
 
-#define INSIDE "127.1.2.2"
-#define OUTSIDE "127.2.2.1"
-
-static const char *const inside_entries[] = { "udp:" INSIDE ":0",
-					      "tcp:" INSIDE ":0" };
-static const char *const outside_entries[] = { "udp:" OUTSIDE ":0",
-					       "tcp:" OUTSIDE ":0" };
 static const struct sip_stack_config config = {
 	.listen = inside_entries,
 	.listen_count = 2,

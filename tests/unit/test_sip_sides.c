@@ -12,13 +12,6 @@
 
 #include "sip_fixture.h"
 
-#define INSIDE "127.1.2.2"
-#define OUTSIDE "127.2.2.1"
-
-static const char *const inside_entries[] = { "udp:" INSIDE ":0",
-					      "tcp:" INSIDE ":0" };
-static const char *const outside_entries[] = { "udp:" OUTSIDE ":0",
-					       "tcp:" OUTSIDE ":0" };
 static const struct sip_stack_config both = {
 	.listen = inside_entries,
 	.listen_count = 2,
@@ -30,7 +23,6 @@ static const struct sip_stack_config both = {
 	.client_transactions_max = 100,
 	.peer_outstanding_max = 2,
 };
-enum { IN_UDP, IN_TCP, OUT_UDP, OUT_TCP };
 
 static unsigned answered;
 static int last_status;
