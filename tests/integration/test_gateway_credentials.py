@@ -67,7 +67,7 @@ def test_token_expires_on_the_way(make_lab, asks, ue, pair, wait_until):
     lab = make_lab(gateways=1, settings={
         **gateways.IMPATIENT, 'auth_token': {'clock_skew': '0s'}})
     options = ('--procedure', documents.new_procedure())
-    expires = int(time.time()) + 2
+    expires = int(time.time()) + 4
     token = lab.b.credentials(pair.partner_id, exp=expires)
     with gateways.Stopped(lab.a):
         waiting = gateways.Background(

@@ -2,12 +2,17 @@
 """Hidden means hidden: a server inside that puts a canary into everything it
 says, in what it sends and in what it answers; none is heard outside."""
 
+import os
+
 import pytest
 
 import documents
 import gateways
 import hidden
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get('MCMIG_STORE', 'sqlite') != 'sqlite',
+    reason='there is no store here: once is enough')
 SETTINGS = {'gateway': {'attempt_deadline': '300ms', 'entry_deadline': '600ms',
                         'exit_deadline': '900ms'}}
 CANARY = 'kanarienvogel'
