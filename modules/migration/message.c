@@ -18,10 +18,15 @@ static bool hop_is_down(void *arg, const char *uri)
 	return sip_is_down(module->core->sip, uri);
 }
 
-/* One after the other as directory_choose() says; after all, from the first. */
+/*
+ * One after the other as directory_choose() says; after all, from the first.
+ * While another may know, a silent one does not get the whole time: there may be
+ * one on the way there and one on the way back, and an authorization has 30 s.
+ */
 static const char *next_hop_of(struct migration_module *module,
 			       const struct directory_hops *hops,
-			       const struct uuid *procedure_id, uint32_t *tried)
+			       const struct uuid *procedure_id, uint32_t *tried,
+			       uint32_t *deadline_ms)
 {
 	uint32_t key;
 	int i;
@@ -35,13 +40,15 @@ static const char *next_hop_of(struct migration_module *module,
 	if (i < 0)
 		return NULL;
 	*tried |= UINT32_C(1) << i;
+	if (directory_choose(hops, key, *tried, hop_is_down, module) >= 0)
+		*deadline_ms = module->settings->failover_deadline_ms;
 	return hops->servers[i].uri;
 }
 
 /* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
 static int find_next_hop(struct migration_module *module,
 			 const struct message *message, uint32_t *tried,
-			 const char **next_hopp)
+			 struct sip_outbound *outbound)
 {
 	const struct directory *directory =
 	    store_directory(module->core->store);
@@ -49,18 +56,18 @@ static int find_next_hop(struct migration_module *module,
 	const struct directory_system *system;
 
 	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT) {
-		*next_hopp = procedure->client_uri;
+		outbound->next_hop = procedure->client_uri;
 		return 0;
 	}
 	system = directory_find_system(directory, procedure->peer_system);
 	if (!system)
 		return ENXIO;
-	*next_hopp =
-	    system->enabled
-		? next_hop_of(module, directory_next_hops(directory, system),
-			      &procedure->id, tried)
-		: NULL;
-	return *next_hopp ? 0 : ENOENT;
+	if (!system->enabled)
+		return ENOENT;
+	outbound->next_hop =
+	    next_hop_of(module, directory_next_hops(directory, system),
+			&procedure->id, tried, &outbound->deadline_ms);
+	return outbound->next_hop ? 0 : ENOENT;
 }
 
 static int build_body(const struct message *message, char **bodyp,
@@ -137,7 +144,7 @@ int message_send(struct migration_module *module, const struct message *message,
 		.deadline_ms = module->settings->attempt_deadline_ms,
 	};
 	char *body;
-	int err = find_next_hop(module, message, tried, &outbound.next_hop);
+	int err = find_next_hop(module, message, tried, &outbound);
 
 	if (err)
 		return err;

@@ -21,8 +21,9 @@
 struct migration_settings {
 	uint32_t authorization_deadline_ms;
 	uint32_t deauthorization_deadline_ms;
-	uint32_t attempt_deadline_ms; /* one request to another server */
-	uint32_t response_expiry_ms;  /* to a client; responses that expire */
+	uint32_t attempt_deadline_ms;  /* one request to another server */
+	uint32_t failover_deadline_ms; /* ... while another one is untried */
+	uint32_t response_expiry_ms;   /* to a client; responses that expire */
 	uint32_t retry_min_ms, retry_max_ms;
 	uint32_t order_window_ms;
 	uint32_t

@@ -532,6 +532,7 @@ void server_prepare(void)
 		.authorization_deadline_ms = 30000,
 		.deauthorization_deadline_ms = 15000,
 		.attempt_deadline_ms = 12000,
+		.failover_deadline_ms = 4000,
 		.response_expiry_ms = 300000,
 		.retry_min_ms = 1000,
 		.retry_max_ms = 60000,
