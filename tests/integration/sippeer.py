@@ -27,6 +27,7 @@ class Message:
             self.headers.append((name.strip().lower(), value.strip()))
         self.answer_with = answer_with
         self.connection = connection
+        self.handled = threading.Event()  # answered, if that goes by itself
 
     def header(self, name):
         """The first one of that name, or None."""
@@ -148,10 +149,13 @@ class Peer:
         if not message.is_response:
             # Before the answer, after which a test may look.
             self.requests.put(message)
-            if callable(self.auto_reply):
-                self.auto_reply(message)
-            elif self.auto_reply:
-                self.reply(message, self.auto_reply)
+            try:
+                if callable(self.auto_reply):
+                    self.auto_reply(message)
+                elif self.auto_reply:
+                    self.reply(message, self.auto_reply)
+            finally:
+                message.handled.set()
         elif message.status >= 200:
             self._response_queue(message.branch).put(message)
 
@@ -216,8 +220,11 @@ class Peer:
         return self.response(self.send(server, uri, body, **options))
 
     def request(self, seconds=WAIT_S):
-        """The next request that came to us."""
-        return self.requests.get(timeout=seconds)
+        """The next request that came to us; what answers it has answered."""
+        request = self.requests.get(timeout=seconds)
+        if not request.handled.wait(seconds):
+            raise TimeoutError('the request is not answered')
+        return request
 
     def reply(self, request, status, reason='because', headers=()):
         lines = [f'SIP/2.0 {status} {reason}']
