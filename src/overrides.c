@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions that Sofia-SIP calls, two of libc and two of its own, exported by
+ * Functions that Sofia-SIP calls, two of libc and three of its own, exported by
  * the program so that the library finds ours first (src/exports.list). Each does
  * what the original does, after a change that Sofia has no setting for.
  */
@@ -19,6 +19,7 @@
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_parser.h>
 #include <sofia-sip/su.h>
+#include <sofia-sip/tport.h>
 
 #include "accept.h"
 #include "base/log.h"
@@ -42,6 +43,8 @@ MCMIG_API int getaddrinfo(const char *node, const char *service,
 MCMIG_API int bind(int fd, const struct sockaddr *address, socklen_t bytes);
 MCMIG_API issize_t su_getmsgsize(su_socket_t fd);
 MCMIG_API int msg_extract(msg_t *msg);
+MCMIG_API int tport_recv_stun_dgram(const tport_t *tport, msg_t **msg,
+				    su_sockaddr_t *from, socklen_t bytes);
 
 typedef int getaddrinfo_f(const char *, const char *, const struct addrinfo *,
 			  struct addrinfo **);
@@ -204,4 +207,14 @@ int msg_extract(msg_t *msg)
 		return real(msg);
 	msg_mark_as_complete(msg, MSG_FLG_ERROR);
 	return -1;
+}
+
+/* Sofia answers STUN whoever asks; nothing here is to be known by that. */
+int tport_recv_stun_dgram(const tport_t *tport, msg_t **msg,
+			  su_sockaddr_t *from, socklen_t bytes)
+{
+	(void)tport, (void)from, (void)bytes;
+	msg_destroy(*msg);
+	*msg = NULL;
+	return 0;
 }

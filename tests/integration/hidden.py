@@ -53,9 +53,8 @@ TOKEN = re.compile(r'<mc\w+String>([^<]+)</mc\w+String>')
 WARNING = re.compile(r'\d{3}\s+(\S+)\s+"([^"]*)"')
 
 
-# The stack's own: a header that it cannot read; STUN on the SIP port.
+# The stack's own: a header that it cannot read.
 BAD_HEADER = re.compile(r'Bad [A-Za-z-]+ Header')
-NO_STUN = re.compile(rb'\x01[\x10-\x1f].*\x06\0Not Implemented\0', re.DOTALL)
 
 
 # What a Warning of a gateway may say, whatever was said to it.
@@ -264,7 +263,7 @@ def find(data, inside):
     """Findings in one stream or datagram that left a gateway."""
     findings = list(inside.find_words(data))
     messages, rest = split_messages(data)
-    if rest.strip() and not NO_STUN.fullmatch(rest):
+    if rest.strip():
         findings.append(Finding('free text', rest, 'what is no message'))
     for one in messages:
         message = sippeer.Message(one)
