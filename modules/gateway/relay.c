@@ -115,14 +115,19 @@ static int choose(const struct relay *relay)
 
 /*
  * The last one that can be asked gets what is left of the whole deadline: it
- * may itself be trying one next hop after the other, or wait for its store.
+ * may itself be trying one next hop after the other, or wait for its store. Not
+ * so one that is down: what waits for it takes the place, at our servers too,
+ * of what is for others.
  */
-static uint32_t attempt_ms(const struct relay *relay, uint64_t left_ms)
+static uint32_t attempt_ms(const struct relay *relay, const char *next_hop,
+			   uint64_t left_ms)
 {
 	const struct gateway_settings *settings = relay->module->settings;
+	bool is_last =
+	    relay->attempts >= settings->attempts_max || choose(relay) < 0;
 
-	if (relay->attempts >= settings->attempts_max || choose(relay) < 0 ||
-	    left_ms < settings->attempt_deadline_ms)
+	if (left_ms < settings->attempt_deadline_ms ||
+	    (is_last && !hop_is_down(relay->module, next_hop)))
 		return (uint32_t)left_ms;
 	return settings->attempt_deadline_ms;
 }
@@ -164,10 +169,10 @@ static int send_to(struct relay *relay, const char *next_hop, uint64_t left_ms)
 
 	if (err)
 		return err;
-	err =
-	    message_send(module, relay->topology, relay->to, relay->crossing,
-			 &relay->outgoing, next_hop, attempt_ms(relay, left_ms),
-			 answered, relay->attempt);
+	err = message_send(module, relay->topology, relay->to, relay->crossing,
+			   &relay->outgoing, next_hop,
+			   attempt_ms(relay, next_hop, left_ms), answered,
+			   relay->attempt);
 	if (err) {
 		handle_remove(module->relays, relay->attempt);
 		warn_unsent(relay, next_hop, err);

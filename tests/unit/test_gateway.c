@@ -378,6 +378,16 @@ static void test_down_comes_last(void)
 	CU_ASSERT_STRING_EQUAL(gate.sent[0].next_hop, A3);
 	CU_ASSERT_STRING_EQUAL(gate.sent[1].next_hop, A1);
 	CU_ASSERT_STRING_EQUAL(gate.sent[2].next_hop, A2);
+	CU_ASSERT_EQUAL(gate.sent[2].deadline_ms, 2000);
+}
+
+/* It may be the only one: what waits for it is not to crowd out the others. */
+static void test_what_is_down_is_not_waited_for(void)
+{
+	CU_ASSERT_PTR_NULL(ask_in());
+	gate.down[0] = gate_last()->next_hop;
+	CU_ASSERT_PTR_NULL(ask_in());
+	CU_ASSERT_EQUAL(gate_last()->deadline_ms, 2000);
 }
 
 /* Each answer of the first, whether the second is asked. */
@@ -614,6 +624,8 @@ static CU_TestInfo relay_tests[] = {
 	{ "attempts are bounded", test_attempts_are_bounded },
 	{ "no time left for another", test_no_time_left },
 	{ "what is down comes last", test_down_comes_last },
+	{ "what is down is not waited for",
+	  test_what_is_down_is_not_waited_for },
 	{ "which answers go to the next one", test_when_to_fail_over },
 	{ "the last answer counts", test_the_last_answer_counts },
 	{ "an answer after failover", test_late_answer },
