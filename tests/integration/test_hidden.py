@@ -78,9 +78,17 @@ class Border:
         return [stream for stream in itertools.chain(
             *taps, *(peer.received for peer in self.peers)) if stream]
 
+    def _public_ports(self):
+        """One of the inside may be the same, at another address."""
+        return [str(port) for port in
+                [tap.port for tap in self.outside]
+                + [peer.port for peer in self.peers]
+                + [gateway.outside_port for gateway in self.lab.gateways]]
+
     def words(self):
         """All that must not be in it."""
-        inside = hidden.Inside(public=(*SYSTEMS, *hidden.WARNINGS))
+        inside = hidden.Inside(public=(*SYSTEMS, *hidden.WARNINGS,
+                                       *self._public_ports()))
         inside.add('product', *hidden.PRODUCTS, version_of(self.lab))
         inside.add('host', socket.gethostname(), self.lab.folder.name,
                    *(daemon.node for daemon in self.lab.daemons))
