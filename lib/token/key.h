@@ -3,8 +3,8 @@
 #ifndef MCMIG_TOKEN_KEY_H
 #define MCMIG_TOKEN_KEY_H
 
+#include <cjose/cjose.h>
 #include <jansson.h>
-#include <openssl/types.h>
 
 #include "token/keys.h"
 
@@ -14,7 +14,7 @@ struct token_key {
 	const char *reason; /* NULL; or why it is not for us */
 	unsigned algorithms; /* 1 << enum token_algorithm */
 	size_t signature_bytes;
-	EVP_PKEY *public;
+	cjose_jwk_t *jwk;
 };
 
 /*

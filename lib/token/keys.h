@@ -63,11 +63,13 @@ int token_keys_find(const struct token_keys *keys, const char *id,
 		    const struct token_key **keyp, const char **reasonp);
 
 /*
- * 0: the text is signed with the key; EINVAL with a constant text; ENOMEM.
+ * 0: the compact serialization is signed with the key; EINVAL with a constant
+ * text; ENOMEM. Its form has been checked; `signature_bytes` is what its
+ * signature has when it is decoded. For one thread at a time.
  */
 int token_key_verify(const struct token_key *key,
-		     enum token_algorithm algorithm, const char *text,
-		     size_t text_bytes, const unsigned char *signature,
-		     size_t signature_bytes, const char **reasonp);
+		     enum token_algorithm algorithm, const char *token,
+		     size_t token_bytes, size_t signature_bytes,
+		     const char **reasonp);
 
 #endif

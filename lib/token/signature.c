@@ -71,15 +71,10 @@ static const char *check_key(struct token_reading *reading)
 
 static const char *check_signature(struct token_reading *reading)
 {
-	const struct token_part *payload = &reading->parts[1];
-	const struct token_part *signature = &reading->parts[2];
-	/* RFC 7515 5.2 (8): header and payload as they came, and the dot. */
-	size_t signed_bytes =
-	    (size_t)(payload->text + payload->chars - reading->token);
 	const char *reason = NULL;
-	int err = token_key_verify(reading->key, reading->algorithm,
-				   reading->token, signed_bytes,
-				   signature->bytes, signature->count, &reason);
+	int err =
+	    token_key_verify(reading->key, reading->algorithm, reading->token,
+			     reading->bytes, reading->parts[2].count, &reason);
 
 	return err == ENOMEM ? token_no_memory(reading) : reason;
 }

@@ -19,12 +19,23 @@
 #endif
 
 static long countdown;
+static bool lasting, sparing;
+static size_t above = SIZE_MAX;
 static bool happened;
 static long live;
 
-static bool must_fail(void)
+static bool is_its_turn(void)
 {
-	if (!countdown || --countdown)
+	if (!countdown)
+		return false;
+	if (countdown == 1 && lasting)
+		return true;
+	return !--countdown;
+}
+
+static bool must_fail(size_t bytes)
+{
+	if (sparing || (bytes <= above && !is_its_turn()))
 		return false;
 	happened = true;
 	errno = ENOMEM;
@@ -34,7 +45,26 @@ static bool must_fail(void)
 void alloc_fail_at(long n)
 {
 	countdown = n;
+	lasting = false;
+	above = SIZE_MAX;
 	happened = false;
+}
+
+void alloc_fail_from(long n)
+{
+	alloc_fail_at(n);
+	lasting = true;
+}
+
+void alloc_fail_above(size_t bytes)
+{
+	alloc_fail_at(0);
+	above = bytes;
+}
+
+void alloc_fail_spare(bool spare)
+{
+	sparing = spare;
 }
 
 bool alloc_fail_happened(void)
@@ -50,17 +80,17 @@ long alloc_fail_live(void)
 #ifdef UNDER_ASAN
 static void *failing_malloc(size_t bytes)
 {
-	return must_fail() ? NULL : malloc(bytes);
+	return must_fail(bytes) ? NULL : malloc(bytes);
 }
 
 static void *failing_realloc(void *block, size_t bytes)
 {
-	return must_fail() ? NULL : realloc(block, bytes);
+	return must_fail(bytes) ? NULL : realloc(block, bytes);
 }
 
 static char *failing_strdup(const char *text)
 {
-	return must_fail() ? NULL : strdup(text);
+	return must_fail(strlen(text)) ? NULL : strdup(text);
 }
 
 void alloc_fail_install(void)
@@ -75,7 +105,7 @@ void __libc_free(void *block);
 
 MCMIG_API void *malloc(size_t bytes)
 {
-	void *block = must_fail() ? NULL : __libc_malloc(bytes);
+	void *block = must_fail(bytes) ? NULL : __libc_malloc(bytes);
 
 	live += block != NULL;
 	return block;
@@ -83,7 +113,8 @@ MCMIG_API void *malloc(size_t bytes)
 
 MCMIG_API void *calloc(size_t count, size_t bytes)
 {
-	void *block = must_fail() ? NULL : __libc_calloc(count, bytes);
+	void *block =
+	    must_fail(count * bytes) ? NULL : __libc_calloc(count, bytes);
 
 	live += block != NULL;
 	return block;
@@ -91,7 +122,7 @@ MCMIG_API void *calloc(size_t count, size_t bytes)
 
 MCMIG_API void *realloc(void *block, size_t bytes)
 {
-	void *moved = must_fail() ? NULL : __libc_realloc(block, bytes);
+	void *moved = must_fail(bytes) ? NULL : __libc_realloc(block, bytes);
 
 	live += !block && moved;
 	return moved;

@@ -156,5 +156,6 @@ int main(void)
 	measure("RSA", 4096, "RS256");
 	measure("EC", 256, "ES256");
 	measure("EC", 384, "ES384");
+	measure("EC", 521, "ES512");
 	return 0;
 }
