@@ -84,8 +84,8 @@ static int build_server(struct topology *topology,
 		return err;
 	party->entry = directory_find_system(topology->inside, section->title);
 	topology->server_count++;
-	return party_set_identity(party, "server", section, values->identity,
-				  own_system);
+	return party_init(party, "server", section, values->identity,
+			  own_system);
 }
 
 int directory_build_inside(struct topology *topology,
@@ -175,8 +175,8 @@ static int build_system(struct topology *topology,
 	topology->system_count++;
 	err = add_domains(topology, section, &values->domains);
 	if (!err)
-		err = party_set_identity(party, "system", section,
-					 values->identity, section->title);
+		err = party_init(party, "system", section, values->identity,
+				 section->title);
 	if (!err)
 		err = set_policy(section, "requests_to", &values->requests_to,
 				 &party->requests_to);

@@ -58,7 +58,7 @@ struct gateway_settings {
 	uint32_t attempts_max;
 	uint32_t entry_deadline_ms, exit_deadline_ms;
 	uint32_t peer_rate, user_rate; /* a second; 0: any number */
-	uint32_t relays_max;
+	uint32_t relays_max, party_relays_max;
 	struct setting_sections servers; /* struct gateway_server_settings */
 	struct setting_sections systems; /* struct gateway_system_settings */
 };
@@ -114,6 +114,7 @@ struct party { /* a server of ours, or another MC system */
 	const struct directory_system *entry; /* name, hops, enabled */
 	char *identity;			      /* public service identity */
 	policy_t requests_to, requests_from;  /* of systems */
+	uint32_t *under_way;		      /* relays to it; its own */
 };
 
 /* Read-only once built; whoever works with it holds it. */
@@ -156,9 +157,9 @@ int party_add(struct directory *directory, const char *kind,
 	      const struct setting_list *next_hops,
 	      const struct setting_list *sources);
 /* `identity`, or sip:DEFAULT_HOST where it is empty. */
-int party_set_identity(struct party *party, const char *kind,
-		       const struct setting_section *section,
-		       const char *identity, const char *default_host);
+int party_init(struct party *party, const char *kind,
+	       const struct setting_section *section, const char *identity,
+	       const char *default_host);
 /* What may stand between "<" and ">" in our header fields. */
 bool is_sip_uri(const char *text);
 

@@ -143,9 +143,9 @@ bool is_sip_uri(const char *text)
 	return true;
 }
 
-int party_set_identity(struct party *party, const char *kind,
-		       const struct setting_section *section,
-		       const char *identity, const char *default_host)
+int party_init(struct party *party, const char *kind,
+	       const struct setting_section *section, const char *identity,
+	       const char *default_host)
 {
 	char fallback[SYSTEM_NAME_SIZE + 8];
 
@@ -158,5 +158,6 @@ int party_set_identity(struct party *party, const char *kind,
 				      "'sip:a.example'",
 				      identity);
 	party->identity = strdup(identity);
-	return party->identity ? 0 : ENOMEM;
+	party->under_way = calloc(1, sizeof(*party->under_way));
+	return party->identity && party->under_way ? 0 : ENOMEM;
 }

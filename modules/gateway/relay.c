@@ -41,6 +41,7 @@ static void destroy(struct relay *relay)
 	struct gateway_module *module = relay->module;
 
 	DL_DELETE(module->under_way, relay);
+	--*relay->to->under_way;
 	message_clear(&relay->outgoing);
 	topology_release(relay->topology);
 	free(relay);
@@ -260,6 +261,7 @@ static struct relay *create(struct gateway_module *module,
 	relay->procedure_id = passage->info->procedure_id;
 	relay->crossing = passage->crossing;
 	relay->transaction = passage->message->transaction;
+	++*relay->to->under_way;
 	DL_APPEND(module->under_way, relay);
 	return relay;
 }
@@ -280,7 +282,8 @@ int relay_begin(struct gateway_module *module, const struct passage *passage)
 	struct relay *relay;
 	int err;
 
-	if (handle_count(module->relays) >= module->settings->relays_max)
+	if (handle_count(module->relays) >= module->settings->relays_max ||
+	    *passage->to->under_way >= module->settings->party_relays_max)
 		return EBUSY;
 	relay = create(module, passage);
 	if (!relay)

@@ -163,6 +163,16 @@ const struct setting gateway_setting_table[] = {
 	  .reloadable = true,
 	  .help = "Messages under way at once; more are answered 503",
 	  SETTING(relays_max) },
+	{ .name = "party_relays_max",
+	  .type = SETTING_UNSIGNED,
+	  .default_value = "250",
+	  .min = 16,
+	  .max = GATEWAY_RELAYS_MAX,
+	  .reloadable = true,
+	  .help = "Messages under way to one MC system, or to one server of "
+		  "ours, so that a silent one leaves room for the others; more "
+		  "are answered 503",
+	  SETTING(party_relays_max) },
 	{ .name = "server",
 	  .type = SETTING_SECTIONS,
 	  .default_value = "",

@@ -12,8 +12,10 @@
 
 static void clear_parties(struct party *parties, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		free(parties[i].identity);
+		free(parties[i].under_way);
+	}
 	free(parties);
 }
 

@@ -181,6 +181,7 @@ static void make_settings(struct gateway_node *gateway)
 		.peer_rate = sim->plan.peer_rate,
 		.user_rate = sim->plan.user_rate,
 		.relays_max = 1000,
+		.party_relays_max = 1000,
 		.servers = { current->server_items, 1 },
 		.systems = { current->system_items, 0 },
 	};

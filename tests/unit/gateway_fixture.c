@@ -333,6 +333,7 @@ void gate_prepare(void)
 		.entry_deadline_ms = 6000,
 		.exit_deadline_ms = 9000,
 		.relays_max = 100,
+		.party_relays_max = 100,
 		.servers.items = server_items,
 		.systems.items = system_items,
 	};

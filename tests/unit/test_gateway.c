@@ -552,6 +552,23 @@ static void test_relays_are_bounded(void)
 	CU_ASSERT_EQUAL(gate_statistic("gateway.unavailable"), 1);
 }
 
+/* A silent system has so many places and no more. */
+static void test_relays_to_one_system_are_bounded(void)
+{
+	const struct mcinfo to_c = gate_request(VISITOR, CAROL);
+	const struct gate_reply *reply;
+
+	gate.settings.party_relays_max = 3;
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_PTR_NULL(ask_out());
+	reply = ask_out();
+	CU_ASSERT_EQUAL(reply->status, 503);
+	CU_ASSERT_TRUE(reply->retry_after_s > 0);
+	CU_ASSERT_PTR_NULL(gate_receive(B1_HOST, &to_c));
+	gate_answer(0, 200);
+	CU_ASSERT_PTR_NULL(ask_out());
+}
+
 static void test_draining(void)
 {
 	CU_ASSERT_PTR_NULL(ask_out());
@@ -635,6 +652,8 @@ static CU_TestInfo relay_tests[] = {
 	{ "weights", test_weights },
 	{ "Max-Forwards", test_max_forwards },
 	{ "relays are bounded", test_relays_are_bounded },
+	{ "relays to one system are bounded",
+	  test_relays_to_one_system_are_bounded },
 	{ "draining", test_draining },
 	{ "stopped with relays under way", test_stopped_under_way },
 	{ "documents that are none", test_bad_documents },
