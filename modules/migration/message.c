@@ -45,6 +45,14 @@ static const char *next_hop_of(struct migration_module *module,
 	return hops->servers[i].uri;
 }
 
+/* What gives a disabled system nothing is told: it asked, and would wait. */
+static bool is_withheld(const struct message *message)
+{
+	return message->kind == MESSAGE_REQUEST ||
+	       (message->procedure->verb == MCINFO_AUTHORIZATION &&
+		!message->cause);
+}
+
 /* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
 static int find_next_hop(struct migration_module *module,
 			 const struct message *message, uint32_t *tried,
@@ -62,7 +70,7 @@ static int find_next_hop(struct migration_module *module,
 	system = directory_find_system(directory, procedure->peer_system);
 	if (!system)
 		return ENXIO;
-	if (!system->enabled)
+	if (!system->enabled && is_withheld(message))
 		return ENOENT;
 	outbound->next_hop =
 	    next_hop_of(module, directory_next_hops(directory, system),

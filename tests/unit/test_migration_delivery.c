@@ -432,6 +432,21 @@ static void test_whoever_is_disabled_is_owed_it_later(void)
 	CU_ASSERT_TRUE(is_confirmed());
 }
 
+static void test_whoever_is_disabled_hears_no(void)
+{
+	server.a_is_enabled = false;
+	change_directory();
+	partner_asks(MCINFO_AUTHORIZATION, 1, 77);
+	CU_ASSERT_EQUAL(server.sent_count, 1);
+	CU_ASSERT_EQUAL(server_document(0).cause, CAUSE_SYSTEM_DISABLED);
+	server_answer(0, 200);
+	partner_asks(MCINFO_DEAUTHORIZATION, 2, 78);
+	CU_ASSERT_EQUAL(server.sent_count, 2);
+	CU_ASSERT_EQUAL(server_document(1).result, MCINFO_SUCCESS);
+	server_answer(1, 200);
+	CU_ASSERT_EQUAL(live_count(), 0);
+}
+
 #define HOP(n) "sip:192.0.2." #n ":5060;transport=tcp"
 
 static void test_next_hops_by_priority(void)
@@ -534,6 +549,7 @@ CU_TestInfo delivery_tests[] = {
 	  test_whoever_left_the_directory_is_owed_nothing },
 	{ "whoever is disabled is owed it later",
 	  test_whoever_is_disabled_is_owed_it_later },
+	{ "whoever is disabled hears no", test_whoever_is_disabled_hears_no },
 	{ "next hops by priority", test_next_hops_by_priority },
 	{ "next hops by weight", test_next_hops_by_weight },
 	CU_TEST_INFO_NULL,
