@@ -143,7 +143,7 @@ const struct setting gateway_setting_table[] = {
 	  SETTING(exit_deadline_ms) },
 	{ .name = "peer_rate",
 	  .type = SETTING_UNSIGNED,
-	  .default_value = "10000",
+	  .default_value = "50000",
 	  .max = 1000000,
 	  .reloadable = true,
 	  .help = "Requests a second that each peer may send; 0: any number",

@@ -121,7 +121,7 @@ static const struct setting settings[] = {
 	  SETTING(clients) },
 	{ .name = "peer_rate",
 	  .type = SETTING_UNSIGNED,
-	  .default_value = "10000",
+	  .default_value = "50000",
 	  .max = 1000000,
 	  .reloadable = true,
 	  .help = "Requests a second that each other MC system, or each of our "
