@@ -62,10 +62,6 @@ void token_reading_close(struct token_reading *reading);
 const char *token_no_memory(struct token_reading *reading);
 bool token_names_have(const struct token_names *names, const char *text);
 
-/* A claim that has to be a text. NULL: it is missing or none. */
-const char *token_text_claim(const struct token_reading *reading,
-			     const char *name);
-
 /* The checks of token_use(), one by one, for token_inspect(). */
 struct token_use_check {
 	const char *name;
