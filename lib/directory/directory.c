@@ -194,6 +194,13 @@ static bool port_is_valid(const char *text, size_t digits)
 	return digits && digits <= 5 && text[0] != '0' && port <= 65535;
 }
 
+static bool uri_is_tls(const char *uri)
+{
+	const char *parameters = strchr(uri, ';');
+
+	return parameters && !strcasecmp(parameters, ";transport=tls");
+}
+
 /* sip:IP:PORT;transport=udp|tcp and nothing else. */
 static int uri_parse(const char *uri, struct address *address)
 {
@@ -214,7 +221,7 @@ static int uri_parse(const char *uri, struct address *address)
 		return EINVAL;
 	uri += length;
 	return !strcasecmp(uri, ";transport=udp") ||
-		       !strcasecmp(uri, ";transport=tcp")
+		       !strcasecmp(uri, ";transport=tcp") || uri_is_tls(uri)
 		   ? 0
 		   : EINVAL;
 }
@@ -243,7 +250,8 @@ static int insert_hop(struct directory_hops *hops,
 	return 0;
 }
 
-/* A hop sends from its own address too. */
+/* A hop sends from its own address too; on TLS it proves who it is, and without
+ * it the address alone says nothing. */
 static int add_hop(struct system_entry *entry, const char *uri,
 		   unsigned priority, unsigned weight)
 {
@@ -260,7 +268,8 @@ static int add_hop(struct system_entry *entry, const char *uri,
 			return EEXIST;
 	}
 	strcpy(server.uri, uri);
-	err = sources_add_address(&entry->sources, &address);
+	err = uri_is_tls(uri) ? 0
+			      : sources_add_address(&entry->sources, &address);
 	return err ? err : insert_hop(hops, &server);
 }
 
@@ -374,6 +383,17 @@ bool directory_speaks_for(const struct directory *directory,
 			  const struct sip_source *source)
 {
 	return sources_have(&entry_for(directory, system)->sources, source);
+}
+
+const char *const *
+directory_certificate_names(const struct directory *directory,
+			    const struct directory_system *system,
+			    size_t *count)
+{
+	const struct sources *sources = &entry_for(directory, system)->sources;
+
+	*count = sources->name_count;
+	return (const char *const *)sources->names;
 }
 
 const char *directory_peer_name(const struct directory *directory,

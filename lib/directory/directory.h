@@ -12,7 +12,7 @@
 #define DIRECTORY_URI_SIZE 128
 
 struct directory_server {
-	char uri[DIRECTORY_URI_SIZE]; /* sip:IP:PORT;transport=udp|tcp */
+	char uri[DIRECTORY_URI_SIZE]; /* sip:IP:PORT;transport=udp|tcp|tls */
 	unsigned priority;	      /* lower first */
 	unsigned weight;	      /* share among equal priority */
 };
@@ -94,6 +94,14 @@ struct sip_source;
 MCMIG_API bool directory_speaks_for(const struct directory *directory,
 				    const struct directory_system *system,
 				    const struct sip_source *source);
+/*
+ * Names that a TLS next hop towards this system has to prove one of: its own, or
+ * our gateways' where it is reached by them; as sip_outbound wants them.
+ */
+MCMIG_API const char *const *
+directory_certificate_names(const struct directory *directory,
+			    const struct directory_system *system,
+			    size_t *count);
 /*
  * Who it is, for quotas and logs: the name of a system, or "gateway" for one of
  * ours; NULL: nobody that we know. A source of several systems is the first.

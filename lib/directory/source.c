@@ -173,8 +173,8 @@ bool sources_have(const struct sources *sources,
 {
 	struct address address;
 
-	if (has_name(sources, source))
-		return true;
+	if (source->transport == SIP_TLS)
+		return has_name(sources, source);
 	if (address_parse(source->host, strlen(source->host), &address))
 		return false;
 	for (size_t i = 0; i < sources->network_count; i++) {

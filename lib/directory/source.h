@@ -39,6 +39,8 @@ MCMIG_API int sources_add_address(struct sources *sources,
 				  const struct address *address);
 MCMIG_API void sources_clear(struct sources *sources);
 
+/* On TLS by the names, else by the address: an address that is trusted without
+ * TLS proves nothing on it, and the other way round. */
 MCMIG_API bool sources_have(const struct sources *sources,
 			    const struct sip_source *source);
 

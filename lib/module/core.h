@@ -11,6 +11,7 @@
 
 struct authorizer;
 struct directory;
+struct ims;
 struct loop;
 struct sip;
 struct stats;
@@ -34,6 +35,8 @@ struct core {
 	struct store_backend *backend;
 	/* Set by the init() of the module that checks credentials; may be NULL. */
 	struct authorizer *authorizer;
+	/* Set by the init() of the module that knows the IMS; may be NULL. */
+	struct ims *ims;
 	/* What `mcmigctl status`, settings and reload ask of the program. */
 	const struct core_program *program;
 };

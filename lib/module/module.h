@@ -13,7 +13,7 @@
 #include "conf/conf.h"
 
 /* Raised whenever a struct of a public header changes. */
-#define MODULE_ABI 2
+#define MODULE_ABI 3
 #define MODULE_EXPORT __attribute__((visibility("default")))
 
 struct core;

@@ -223,12 +223,20 @@ static bool is_full(const struct user_record *record)
 	return live >= RECORD_LIVE_MAX;
 }
 
+/* Who waits for the response is reached as before. */
+static bool is_same_client(const struct procedure *procedure,
+			   const struct event *event)
+{
+	return !strcmp(procedure->client_uri, event->client_uri) &&
+	       !strcmp(procedure->client_identity, event->client_identity);
+}
+
 /* The procedure ID is known: nothing runs twice. */
 static void repeat(const struct user_record *record,
 		   struct procedure *procedure, const struct event *event,
 		   struct transition *transition)
 {
-	bool moved = strcmp(procedure->client_uri, event->client_uri) != 0;
+	bool moved = !is_same_client(procedure, event);
 
 	if (procedure->verb != event->verb) {
 		refuse_other_verb(transition);
@@ -244,6 +252,8 @@ static void repeat(const struct user_record *record,
 		return;
 	}
 	memcpy(procedure->client_uri, event->client_uri, CLIENT_URI_SIZE);
+	memcpy(procedure->client_identity, event->client_identity,
+	       CLIENT_IDENTITY_SIZE);
 	procedure->changed = true;
 	if (procedure->state == PROCEDURE_DONE) {
 		procedure->deadline_us =
@@ -519,7 +529,7 @@ void partner_client_answered(struct user_record *record,
 	    deadline_was_moved(procedure, event))
 		return;
 	/* It has asked again from elsewhere, and was answered 200 there. */
-	if (event->status && strcmp(procedure->client_uri, event->client_uri))
+	if (event->status && !is_same_client(procedure, event))
 		return;
 	transition->result = TRANSITION_APPLIED;
 	procedure_change_state(procedure, PROCEDURE_DONE, event->now_us);

@@ -279,3 +279,42 @@ int primary_response_answered(struct user_record *record,
 		transition->result = TRANSITION_REFUSED;
 	return 0;
 }
+
+/* ------------------------------------------------------- at home once more */
+
+static bool is_away(const struct user_record *record)
+{
+	for (size_t i = 0; i < record->migration_count; i++) {
+		const struct migration *migration = &record->migrations[i];
+
+		if (migration->active &&
+		    migration->epoch == record->confirmed_epoch)
+			return true;
+	}
+	for (size_t i = 0; i < record->procedure_count; i++) {
+		const struct procedure *procedure = &record->procedures[i];
+
+		if (is_unconfirmed(procedure) &&
+		    procedure->epoch > record->confirmed_epoch)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Home counts as one more system that has confirmed an authorization: no older
+ * migration is followed any more, and none that is still to be confirmed. The
+ * rows end with the de-authorizations of the partners: no flow of TS 23.280
+ * 10.6.3 goes from the primary to them.
+ */
+void primary_returned_home(struct user_record *record,
+			   struct transition *transition)
+{
+	if (!is_away(record)) {
+		transition_set(transition, TRANSITION_ALREADY_APPLIED, 200,
+			       NULL);
+		return;
+	}
+	record->confirmed_epoch = ++record->last_epoch;
+	transition_set(transition, TRANSITION_APPLIED, 200, NULL);
+}

@@ -16,6 +16,7 @@
 #include "mcinfo/mcinfo.h"
 
 #define CLIENT_URI_SIZE 128
+#define CLIENT_IDENTITY_SIZE 256
 
 enum procedure_role { /* the values of the enums of this file are stored */
 		      ROLE_PARTNER = 1,
@@ -56,6 +57,9 @@ struct procedure {
 					     * primary: the partner MC system */
 	char client_uri[CLIENT_URI_SIZE];   /* partner: where the response goes;
 					   * "": nobody waits for one */
+	/* partner: the public user identity that asked, by which the IMS finds
+	 * the client; "": it came without an IMS */
+	char client_identity[CLIENT_IDENTITY_SIZE];
 	uint64_t created_us;
 	uint64_t deadline_us; /* undecided: when to decide; answering: when to
 			       * give up (0: never) */

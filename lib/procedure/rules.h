@@ -47,6 +47,8 @@ void partner_client_answered(struct user_record *record,
 int primary_partner_request(struct user_record *record,
 			    const struct event *event,
 			    struct transition *transition);
+void primary_returned_home(struct user_record *record,
+			   struct transition *transition);
 int primary_response_answered(struct user_record *record,
 			      const struct event *event,
 			      struct transition *transition);

@@ -60,6 +60,8 @@ struct procedure *procedure_begin(struct user_record *record,
 	memcpy(procedure->primary_id_given, event->primary_id_given, MCID_SIZE);
 	memcpy(procedure->peer_system, event->peer_system, SYSTEM_NAME_SIZE);
 	memcpy(procedure->client_uri, event->client_uri, CLIENT_URI_SIZE);
+	memcpy(procedure->client_identity, event->client_identity,
+	       CLIENT_IDENTITY_SIZE);
 	procedure->created_us = event->now_us;
 	procedure->changed = true;
 	procedure->is_new = true;
@@ -106,6 +108,9 @@ int transition_apply(struct user_record *record, const struct event *event,
 		return primary_partner_request(record, event, transition);
 	case EVENT_RESPONSE_ANSWERED:
 		return primary_response_answered(record, event, transition);
+	case EVENT_RETURNED_HOME:
+		primary_returned_home(record, transition);
+		return 0;
 	}
 	return 0;
 }

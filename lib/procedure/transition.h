@@ -19,6 +19,7 @@ enum event_kind {
 	/* Primary */
 	EVENT_PARTNER_REQUEST,	 /* a partner's request (step 5) */
 	EVENT_RESPONSE_ANSWERED, /* the partner's final answer; or expiry */
+	EVENT_RETURNED_HOME,	 /* the user is registered at home again */
 };
 
 /* How long requests, responses and their acceptance last; all UTC us. */
@@ -49,6 +50,7 @@ struct event {
 	char partner_id_given[MCID_SIZE];
 	char peer_system[SYSTEM_NAME_SIZE]; /* the other MC system */
 	char client_uri[CLIENT_URI_SIZE];   /* who asks, or who has answered */
+	char client_identity[CLIENT_IDENTITY_SIZE]; /* of a client; of both */
 	/* A deadline or expiry: the one that has passed; 0: none has. */
 	uint64_t deadline_us;
 	bool peer_enabled;   /* the other MC system is enabled */

@@ -15,7 +15,7 @@
 #define SIP_IDENTITIES_MAX 2 /* RFC 3325 9.1 */
 #define SIP_MAX_FORWARDS 70
 
-enum sip_transport { SIP_UDP, SIP_TCP };
+enum sip_transport { SIP_UDP, SIP_TCP, SIP_TLS };
 
 /* A gateway's listeners: towards its own system, and towards the others. */
 enum sip_side { SIP_INSIDE, SIP_OUTSIDE };
@@ -30,9 +30,25 @@ struct sip_source {
 	enum sip_transport transport;
 	enum sip_side side; /* of the listener that it came by */
 	/* Subject alternative names of the peer's certificate, "dns:NAME" or
-	 * "uri:URI"; none without TLS. */
+	 * "uri:URI", at least one on TLS: then they alone say who it is, and
+	 * without TLS its address alone. */
 	const char *const *certificate_names;
 	size_t certificate_name_count;
+};
+
+/*
+ * What a trusted network says of a request (RFC 7315, RFC 5502, RFC 3323). A
+ * claim as long as nobody has held it against the source. Texts as received,
+ * without the header's name; NULL: not there.
+ */
+struct sip_network_headers {
+	const char *route;		 /* the topmost Route's URI */
+	const char *asserted_service;	 /* P-Asserted-Service */
+	const char *served_user;	 /* URI of P-Served-User */
+	const char *session_case;	 /* its sescase: "orig", "term" */
+	const char *charging_vector;	 /* P-Charging-Vector */
+	const char *access_network_info; /* P-Access-Network-Info */
+	const char *privacy;		 /* Privacy */
 };
 
 /* A MESSAGE request; everything is valid only during the callback. */
@@ -54,6 +70,7 @@ struct sip_inbound {
 	/* URIs of P-Asserted-Identity: a claim, to be held against the source. */
 	const char *asserted_identities[SIP_IDENTITIES_MAX];
 	size_t asserted_identity_count;
+	struct sip_network_headers network;
 	const char *content_type; /* with its parameters; NULL: no body */
 	const char *body;
 	size_t body_bytes;
@@ -87,8 +104,15 @@ struct sip_header {
 
 /* A MESSAGE to send. The strings are copied before sip_send() returns. */
 struct sip_outbound {
-	const char *next_hop;  /* sip:IP:PORT;transport=udp|tcp */
-	enum sip_side side;    /* which of our addresses it leaves from */
+	const char *next_hop; /* sip:IP:PORT;transport=udp|tcp|tls */
+	enum sip_side side;   /* which of our addresses it leaves from */
+	/*
+	 * Whom the next hop has to prove to be on TLS: one of these names,
+	 * "dns:NAME" or "uri:URI", is in its certificate. Without any nothing is
+	 * sent on TLS. Ignored otherwise.
+	 */
+	const char *const *certificate_names;
+	size_t certificate_name_count;
 	unsigned max_forwards; /* 0: SIP_MAX_FORWARDS */
 	const char *request_uri;
 	const char *from; /* URIs; the tag is made by the stack */
@@ -114,12 +138,36 @@ struct sip_answer {
 typedef void sip_answer_h(void *arg, handle_t handle,
 			  const struct sip_answer *answer);
 
+/*
+ * A third-party REGISTER (TS 24.229 5.7.1.1, 5.4.1.7): an S-CSCF tells who
+ * is registered. Everything is valid only during the callback.
+ */
+struct sip_registration {
+	handle_t transaction; /* for sip_reply() */
+	struct sip_source source;
+	const char *sender_uri; /* as of sip_inbound */
+	const char *identity;	/* To: the public user identity, a SIP URI */
+	const char *registrar;	/* From: the S-CSCF's URI */
+	const char *contact;	/* the S-CSCF's; NULL: none */
+	const char *call_id;
+	uint32_t cseq;
+	uint32_t expires_s; /* 0: registered no more */
+	struct sip_network_headers network;
+	const char *content_type; /* NULL: no body */
+	const char *body;
+	size_t body_bytes;
+};
+/* As sip_message_h. */
+typedef void sip_register_h(void *arg, const struct sip_registration *request);
+
 struct sip;
 struct sip_ops {
 	void (*set_message_handler)(struct sip *sip, sip_message_h *handler,
 				    void *arg);
 	void (*set_source_handler)(struct sip *sip, sip_source_h *handler,
 				   void *arg);
+	void (*set_register_handler)(struct sip *sip, sip_register_h *handler,
+				     void *arg);
 	void (*reply)(struct sip *sip, handle_t transaction,
 		      const struct sip_reply *reply);
 	int (*send)(struct sip *sip, const struct sip_outbound *message,
@@ -143,6 +191,13 @@ static inline void sip_set_source_handler(struct sip *sip,
 	sip->ops->set_source_handler(sip, handler, arg);
 }
 
+/* Without one REGISTER is answered 405. */
+static inline void sip_set_register_handler(struct sip *sip,
+					    sip_register_h *handler, void *arg)
+{
+	sip->ops->set_register_handler(sip, handler, arg);
+}
+
 /* A transaction that has ended meanwhile is no error: nothing is sent. */
 static inline void sip_reply(struct sip *sip, handle_t transaction,
 			     const struct sip_reply *reply)
@@ -152,8 +207,8 @@ static inline void sip_reply(struct sip *sip, handle_t transaction,
 
 /*
  * `handle` and `arg` come back in the answer. 0; EINVAL for a next hop that is
- * no IP literal with a transport that we listen on, a line break in a string, or
- * more than a datagram holds; EBUSY when too much is outstanding (to this
+ * no IP literal with a transport that we listen on, TLS without names, a line break
+ * in a string, or more than a datagram holds; EBUSY when too much is outstanding (to this
  * peer or in all); ENOMEM.
  */
 static inline int sip_send(struct sip *sip, const struct sip_outbound *message,

@@ -71,6 +71,7 @@ static bool speaks_for(const struct store *store, const char *system,
 		       const char *host, const char *certificate_name)
 {
 	struct sip_source source = {
+		.transport = certificate_name ? SIP_TLS : SIP_TCP,
 		.certificate_names = &certificate_name,
 		.certificate_name_count = certificate_name != NULL,
 	};

@@ -140,7 +140,7 @@ static void test_server_uris(void)
 		"sip:127.0.0.1:65536;transport=udp",
 		"sip:127.0.0.1:506000;transport=udp",
 		"sip:127.0.0.1:-1;transport=udp",
-		"sip:127.0.0.1:5060;transport=tls",
+		"sip:127.0.0.1:5060;transport=ws",
 		"sip:127.0.0.1:5060;transport=udp;lr",
 		"sip:127.0.0.1:5060;lr;transport=udp",
 		"sip:127.0.0.1:5060;transport=udp ",
@@ -450,6 +450,7 @@ static bool certified(const struct directory_system *system, const char *one,
 	const char *const names[] = { one, other };
 	const struct sip_source source = {
 		.host = "198.51.100.1",
+		.transport = SIP_TLS,
 		.certificate_names = names,
 		.certificate_name_count = other ? 2 : 1,
 	};
@@ -486,6 +487,34 @@ static void test_certificate_names(void)
 	CU_ASSERT_FALSE(certified(a, "dns:198.51.100.1", NULL));
 	CU_ASSERT_FALSE(certified(directory_find_system(directory, "b.example"),
 				  "dns:sip.a.example", NULL));
+}
+
+/* Whose address counts without TLS counts for nothing on it. */
+static void test_tls_hop(void)
+{
+	const struct directory_system *a =
+	    directory_find_system(directory, "a.example");
+	struct sip_source source = { .host = "192.0.2.77", .port = 5061 };
+	const char *const *names;
+	size_t count;
+
+	names = directory_certificate_names(directory, a, &count);
+	CU_ASSERT_EQUAL(count, 0);
+	CU_ASSERT_EQUAL(
+	    directory_add_server(directory, "a.example",
+				 "sip:192.0.2.77:5061;transport=tls", 1, 1),
+	    0);
+	CU_ASSERT_FALSE(directory_speaks_for(directory, a, &source));
+	CU_ASSERT_EQUAL(
+	    directory_add_source(directory, "a.example", "192.0.2.77"), 0);
+	CU_ASSERT_TRUE(directory_speaks_for(directory, a, &source));
+	source.transport = SIP_TLS;
+	CU_ASSERT_FALSE(directory_speaks_for(directory, a, &source));
+	CU_ASSERT_EQUAL(
+	    directory_add_source(directory, "a.example", "dns:a.example"), 0);
+	names = directory_certificate_names(directory, a, &count);
+	CU_ASSERT_EQUAL_FATAL(count, 1);
+	CU_ASSERT_STRING_EQUAL(names[0], "dns:a.example");
 }
 
 static const char *peer_name(const char *host)
@@ -759,6 +788,7 @@ static CU_TestInfo tests[] = {
 	{ "networks", test_networks },
 	{ "wrong sources", test_wrong_sources },
 	{ "names of certificates", test_certificate_names },
+	{ "next hop on TLS", test_tls_hop },
 	{ "systems behind gateways", test_systems_behind_gateways },
 	{ "names of peers", test_names_of_peers },
 	{ "choose by priority", test_choose_by_priority },
