@@ -12,9 +12,10 @@
 void inbound_source(const struct sip_stack *stack,
 		    const struct incoming *incoming, struct sip_source *source)
 {
+	(void)stack;
 	*source = (struct sip_source){
-		.transport = tport_is_udp(incoming->tport) ? SIP_UDP : SIP_TCP,
-		.side = transport_side(stack, incoming->tport),
+		.transport = incoming->channel.transport,
+		.side = incoming->channel.side,
 	};
 	transport_source(incoming->msg, source->host, &source->port);
 }

@@ -18,6 +18,7 @@
 #include "sip/stack.h"
 
 struct breaker;
+struct channel;
 struct client_transactions;
 struct timers;
 
@@ -100,17 +101,18 @@ extern const char parser_headers_too_long[];
 
 /* --- reply.c ------------------------------------------------------------- */
 
-/* Answers `request` (taken over) on `tport`, statelessly. `to_tag` NULL: one
- * of Sofia's. `extra`: further header lines, or NULL. */
-void reply_send(struct sip_stack *stack, msg_t *request, tport_t *tport,
-		const char *to_tag, const struct answer *answer,
-		const char *extra);
+/* Answers `request` (taken over), statelessly. `to_tag` NULL: one of Sofia's.
+ * `extra`: further header lines, or NULL. */
+void reply_send(struct sip_stack *stack, msg_t *request,
+		const struct channel *channel, const char *to_tag,
+		const struct answer *answer, const char *extra);
 
 /* --- server.c, client.c -------------------------------------------------- */
 
 int server_create(struct sip_stack *stack);
 void server_destroy(struct sip_stack *stack);
-void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip);
+void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip,
+		    const struct channel *channel);
 void server_reply(struct sip *base, handle_t transaction,
 		  const struct sip_reply *reply);
 

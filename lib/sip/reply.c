@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sends an answer to a request, statelessly, on the request's own transport. */
-#include "sip/internal.h"
+#include "sip/channel.h"
 
 #include <stdio.h>
 
@@ -42,16 +42,16 @@ static void add_to_tag(msg_t *reply, sip_t *sip, const sip_t *request,
 		sip_to_tag(msg_home(reply), sip->sip_to, to_tag);
 }
 
-void reply_send(struct sip_stack *stack, msg_t *request, tport_t *tport,
-		const char *to_tag, const struct answer *answer,
-		const char *extra)
+void reply_send(struct sip_stack *stack, msg_t *request,
+		const struct channel *channel, const char *to_tag,
+		const struct answer *answer, const char *extra)
 {
 	char retry_after[16];
 	msg_t *reply;
 	sip_t *sip;
 
 	/* Sofia would answer on a new connection to wherever Via points. */
-	if (!tport_is_clear_to_send(tport)) {
+	if (!channel_is_open(channel)) {
 		sip_count(stack->counters, SIP_COUNT_dropped_connection_gone);
 		msg_destroy(request);
 		return;
@@ -66,7 +66,8 @@ void reply_send(struct sip_stack *stack, msg_t *request, tport_t *tport,
 	add_to_tag(reply, sip, sip_object(request), to_tag);
 	snprintf(retry_after, sizeof(retry_after), "%u", answer->retry_after_s);
 	if (nta_msg_mreply(stack->agent, reply, sip, answer->status,
-			   phrase_of(answer), request, NTATAG_TPORT(tport),
+			   phrase_of(answer), request,
+			   NTATAG_TPORT(channel->tport),
 			   SIPTAG_WARNING_STR(answer->warning),
 			   SIPTAG_RETRY_AFTER_STR(
 			       answer->retry_after_s ? retry_after : NULL),

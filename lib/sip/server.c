@@ -67,18 +67,18 @@ static void receive_repeat(struct sip_stack *stack,
 
 	sip_count(stack->counters, SIP_COUNT_retransmissions);
 	if (transaction->answered) {
-		reply_send(stack, incoming->msg, incoming->tport, incoming->tag,
-			   transaction->answer, NULL);
+		reply_send(stack, incoming->msg, &incoming->channel,
+			   incoming->tag, transaction->answer, NULL);
 		return;
 	}
 	age_ms =
 	    server_transaction_age_ms(stack->server_transactions, transaction);
 	/* RFC 4320 4.1: no provisional answer before the client's timer E
 	 * has grown to T2, none at all on a reliable transport. */
-	if (tport_is_udp(incoming->tport) &&
+	if (incoming->channel.transport == SIP_UDP &&
 	    age_ms >= T2_IN_T1 * stack->t1_ms) {
-		reply_send(stack, incoming->msg, incoming->tport, NULL, &trying,
-			   NULL);
+		reply_send(stack, incoming->msg, &incoming->channel, NULL,
+			   &trying, NULL);
 		return;
 	}
 	sip_count(stack->counters, SIP_COUNT_retransmissions_absorbed);
@@ -96,7 +96,7 @@ static void refuse_overload(struct sip_stack *stack,
 					   OVERLOAD_RETRY_AFTER_S };
 
 	sip_count(stack->counters, counter);
-	reply_send(stack, incoming->msg, incoming->tport, incoming->tag,
+	reply_send(stack, incoming->msg, &incoming->channel, incoming->tag,
 		   &answer, NULL);
 }
 
@@ -114,8 +114,8 @@ static void refuse_statelessly(struct sip_stack *stack,
 		msg_destroy(incoming->msg);
 		return;
 	}
-	reply_send(stack, incoming->msg, incoming->tport, incoming->tag, answer,
-		   NULL);
+	reply_send(stack, incoming->msg, &incoming->channel, incoming->tag,
+		   answer, NULL);
 	answer_put(stack->answers, answer);
 }
 
@@ -208,8 +208,8 @@ static void receive_options(struct sip_stack *stack,
 	if (stack->draining)
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
 	else
-		reply_send(stack, incoming->msg, incoming->tport, incoming->tag,
-			   &answer, CHECK_ALLOW);
+		reply_send(stack, incoming->msg, &incoming->channel,
+			   incoming->tag, &answer, CHECK_ALLOW);
 }
 
 static void receive_request(struct sip_stack *stack, struct incoming *incoming)
@@ -217,18 +217,21 @@ static void receive_request(struct sip_stack *stack, struct incoming *incoming)
 	struct check_result result;
 
 	if (check_request(incoming->sip, stack->domain, &result))
-		reply_send(stack, incoming->msg, incoming->tport, incoming->tag,
-			   &result.answer, result.extra);
+		reply_send(stack, incoming->msg, &incoming->channel,
+			   incoming->tag, &result.answer, result.extra);
 	else if (incoming->sip->sip_request->rq_method == sip_method_options)
 		receive_options(stack, incoming);
 	else
 		receive_message(stack, incoming);
 }
 
-void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip)
+void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip,
+		    const struct channel *channel)
 {
 	sip_method_t method = sip->sip_request->rq_method;
-	struct incoming incoming = { .msg = msg, .sip = sip };
+	struct incoming incoming = { .msg = msg,
+				     .sip = sip,
+				     .channel = *channel };
 
 	if (method != sip_method_message && method != sip_method_options)
 		sip_count(stack->counters, SIP_COUNT_requests_other);
@@ -239,8 +242,6 @@ void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip)
 		msg_destroy(msg);
 		return;
 	}
-	incoming.tport =
-	    tport_delivered_by(nta_agent_tports(stack->agent), msg);
 	incoming.fingerprint = fingerprint_of(stack, sip);
 	make_tag(stack, incoming.fingerprint, incoming.tag);
 	receive_request(stack, &incoming);

@@ -27,7 +27,7 @@ static void free_request(struct sip_stack *stack,
 {
 	handle_remove(stack->server_requests, request->handle);
 	msg_destroy(request->msg);
-	tport_unref(request->tport);
+	channel_release(&request->channel);
 	free(request);
 }
 
@@ -67,7 +67,7 @@ handle_t server_request_create(struct sip_stack *stack,
 		return 0;
 	}
 	request->msg = msg_ref(incoming->msg);
-	request->tport = tport_ref(incoming->tport);
+	request->channel = channel_hold(&incoming->channel);
 	memcpy(request->tag, incoming->tag, TAG_SIZE);
 	server_show_gauges(stack);
 	return request->handle;
@@ -123,8 +123,8 @@ void server_reply(struct sip *base, handle_t transaction,
 	/* Out of memory: it expires unanswered, the peer asks again. */
 	if (!answer)
 		return;
-	reply_send(stack, msg_ref(request->msg), request->tport, request->tag,
-		   answer, NULL);
+	reply_send(stack, msg_ref(request->msg), &request->channel,
+		   request->tag, answer, NULL);
 	if (reply->stateless) {
 		server_transaction_forget(stack->server_transactions,
 					  request->transaction);

@@ -3,6 +3,7 @@
 #ifndef MCMIG_SIP_SERVER_REQUEST_H
 #define MCMIG_SIP_SERVER_REQUEST_H
 
+#include "sip/channel.h"
 #include "sip/identity.h"
 
 #define TAG_SIZE 17
@@ -11,7 +12,7 @@
 struct incoming {
 	msg_t *msg; /* consumed by whoever handles it */
 	sip_t *sip;
-	tport_t *tport;
+	struct channel channel;
 	uint64_t fingerprint;
 	char tag[TAG_SIZE]; /* RFC 3261 8.2.7: the same for each repeat */
 	struct identities identities;
@@ -22,7 +23,7 @@ struct server_request {
 	handle_t handle;
 	struct server_transaction *transaction;
 	msg_t *msg;
-	tport_t *tport; /* with a reference */
+	struct channel channel; /* held */
 	char tag[TAG_SIZE];
 };
 

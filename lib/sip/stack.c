@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "sip/breaker.h"
+#include "sip/channel.h"
 
 /*
  * Sofia compares it with what it can read from a connection, not with one
@@ -26,12 +27,15 @@ static int receive(nta_agent_magic_t *magic, nta_agent_t *agent, msg_t *msg,
 		   sip_t *sip)
 {
 	struct sip_stack *stack = (struct sip_stack *)magic;
+	struct channel channel;
 
-	(void)agent;
-	if (sip->sip_request)
-		server_receive(stack, msg, sip);
-	else
+	if (sip->sip_request) {
+		channel = channel_of_tport(
+		    stack, tport_delivered_by(nta_agent_tports(agent), msg));
+		server_receive(stack, msg, sip, &channel);
+	} else {
 		client_receive(stack, msg, sip);
+	}
 	return 0;
 }
 

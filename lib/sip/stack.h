@@ -11,9 +11,18 @@
 struct loop;
 struct stats;
 struct sip_stack;
+struct tls_context;
+struct tls_settings;
+
+/* TLS of one side. Both are copied, or held. */
+struct sip_tls {
+	struct tls_context *context;	     /* NULL: no TLS */
+	const struct tls_settings *settings; /* its limits */
+};
 
 struct sip_stack_config {
-	/* "udp:127.0.0.1:5060", "tcp:[::1]:5060"; port 0 picks a free one */
+	/* "udp:127.0.0.1:5060", "tcp:[::1]:5060", "tls:127.0.0.1:5061"; port 0
+	 * picks a free one */
 	const char *const *listen;
 	size_t listen_count;
 	/*
@@ -32,6 +41,8 @@ struct sip_stack_config {
 	uint32_t breaker_failures;
 	uint32_t
 	    probe_interval_ms; /* so often it is asked then; 100 at least */
+	struct sip_tls tls;    /* of `listen` */
+	struct sip_tls tls_outside; /* of `listen_outside` */
 };
 
 /*
@@ -60,6 +71,29 @@ MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
  * says so, which counts it as one more message.
  */
 MCMIG_API bool sip_stack_admits(const struct sip_stack *stack, int connection);
+
+/*
+ * After a reload: new connections use these, and those that they would not take
+ * are closed. Only sides that had a context before may have one. 0 or EINVAL.
+ */
+MCMIG_API int sip_stack_set_tls(struct sip_stack *stack,
+				const struct sip_tls *inside,
+				const struct sip_tls *outside);
+
+/* A peer that is connected on TLS, its handshake done; valid during the call. */
+struct sip_tls_peer {
+	enum sip_side side;
+	bool accepted;	     /* it has connected to us, not we to it */
+	const char *address; /* "HOST:PORT", brackets around IPv6 */
+	const char *const *names;
+	size_t name_count;
+	const char *cipher;
+	int64_t expires;       /* its certificate, or one above: UTC seconds */
+	uint64_t connected_ms; /* so long ago */
+};
+typedef void sip_tls_peer_h(void *arg, const struct sip_tls_peer *peer);
+MCMIG_API void sip_stack_visit_tls(const struct sip_stack *stack,
+				   sip_tls_peer_h *handler, void *arg);
 
 /* From now on new requests get 503 with Retry-After; OPTIONS too. */
 MCMIG_API void sip_stack_drain(struct sip_stack *stack);
