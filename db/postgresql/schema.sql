@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The PostgreSQL schema of mcmig, version 2. Run it once in an empty database:
+-- The PostgreSQL schema of mcmig, version 3. Run it once in an empty database:
 --   psql -v ON_ERROR_STOP=1 -f schema.sql CONNINFO
--- upgrade-2.sql brings a database of version 1 to the same.
+-- upgrade-2.sql and then upgrade-3.sql bring a database of version 1 to the same.
 -- db/sqlite/schema.sql has the same tables and columns.
 --
 -- Provisioned tables are for people: names, text, timestamps. State tables are
@@ -19,7 +19,7 @@ CREATE TABLE schema_version (
 	version    integer NOT NULL PRIMARY KEY,
 	applied_at timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO schema_version (version) VALUES (2);
+INSERT INTO schema_version (version) VALUES (3);
 
 -- Secrets that all nodes of a system share for ever. 'procedure-id-key' is the
 -- namespace of the procedure IDs derived for clients that send none.
@@ -57,7 +57,7 @@ CREATE TABLE mc_system_domain (
 		REFERENCES mc_system (name) ON DELETE CASCADE
 );
 
--- The servers of a system on the direct path: sip:IP:PORT;transport=udp|tcp.
+-- The servers of a system on the direct path: sip:IP:PORT;transport=udp|tcp|tls.
 CREATE TABLE mc_server (
 	system   text COLLATE "C" NOT NULL
 		REFERENCES mc_system (name) ON DELETE CASCADE,
@@ -185,6 +185,9 @@ CREATE TABLE procedure (
 	-- leaves it as it was touches no index: one over "state" would be
 	-- written at every step. The daemon writes it.
 	is_live          boolean NOT NULL,
+	-- Of a client behind an IMS: the public user identity that asked.
+	client_identity  text NOT NULL DEFAULT ''
+		CHECK (length(client_identity) < 256),
 	-- By the ID first: operators follow a procedure by it. No further index:
 	-- each costs every procedure twice. The purge goes from page to page.
 	PRIMARY KEY (procedure_id, service, primary_id, partner_id, sequence)

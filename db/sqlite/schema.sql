@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The SQLite schema of mcmig, version 2. Run it once on a file that does not
+-- The SQLite schema of mcmig, version 3. Run it once on a file that does not
 -- exist yet:
 --   sqlite3 -bail FILE < schema.sql
--- upgrade-2.sql brings a file of version 1 to the same.
+-- upgrade-2.sql and then upgrade-3.sql bring a file of version 1 to the same.
 -- It has the tables and columns of db/postgresql/schema.sql, where they are
 -- explained (all but written_by and is_live: the one writer needs none, and its
 -- indexes gain nothing). Timestamps are text in UTC, YYYY-MM-DDTHH:MM:SSZ; UUIDs
@@ -18,7 +18,7 @@ CREATE TABLE schema_version (
 	version    INTEGER NOT NULL PRIMARY KEY,
 	applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ'))
 ) STRICT;
-INSERT INTO schema_version (version) VALUES (2);
+INSERT INTO schema_version (version) VALUES (3);
 
 CREATE TABLE secret (
 	name  TEXT NOT NULL PRIMARY KEY,
@@ -158,6 +158,8 @@ CREATE TABLE procedure (
 	finished_us      INTEGER NOT NULL,
 	node             TEXT NOT NULL,
 	incarnation      INTEGER NOT NULL,
+	client_identity  TEXT NOT NULL DEFAULT ''
+		CHECK (length(client_identity) < 256),
 	PRIMARY KEY (service, primary_id, procedure_id, partner_id, sequence)
 ) STRICT; -- rowids keep its four indexes small
 CREATE INDEX procedure_live ON procedure (service, primary_id)

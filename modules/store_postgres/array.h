@@ -9,7 +9,7 @@
 
 #include "base/uuid.h"
 
-#define ARRAY_PARAMETERS_MAX 49
+#define ARRAY_PARAMETERS_MAX 50
 
 enum array_type { /* object IDs of pg_type.dat, fixed for ever */
 		  ARRAY_BOOL = 16,

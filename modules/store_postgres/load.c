@@ -27,7 +27,7 @@ static const struct statement load_users = {
 	"p.state, p.outcome, p.cause, p.telling, p.profile_index, "      \
 	"p.\"order\", p.epoch, p.partner_id_given, p.primary_id_given, " \
 	"p.peer_system, p.client_uri, p.created_us, p.deadline_us, "     \
-	"p.finished_us "
+	"p.finished_us, p.client_identity "
 
 static const struct statement load_procedures = {
 	"load_procedures",
@@ -182,6 +182,7 @@ static bool take_procedure(struct store_item *item, const PGresult *result,
 	p->created_us = row_integer(result, row, 16);
 	p->deadline_us = row_integer(result, row, 17);
 	p->finished_us = row_integer(result, row, 18);
+	TEXT(19, p->client_identity);
 	return true;
 }
 

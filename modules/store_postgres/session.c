@@ -15,7 +15,7 @@
 #include "store_postgres/postgres.h"
 #include "store_postgres/row.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define LOOKUP_POLL_MS 20
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
@@ -124,6 +124,7 @@ static void connect_to_target(struct postgres *postgres)
 	}
 	postgres->state = SESSION_CONNECTING;
 	postgres->ready = 0;
+	postgres->schema_version = 0;
 	targets_parameters(postgres->targets, postgres->target % count,
 			   keywords, values);
 	start_timer(postgres, postgres->connect_timeout_ms, attempt_overdue);
@@ -244,12 +245,15 @@ static void refuse_version(struct postgres *postgres)
 static void setup_done(struct request *request, enum request_outcome outcome)
 {
 	struct postgres *postgres = request->arg;
+	uint64_t version = postgres->schema_version;
 
 	if (outcome == REQUEST_LOST)
 		return;
-	if (outcome == REQUEST_REFUSED) {
+	/* Statements that another version's schema refuses are not the point. */
+	if (outcome == REQUEST_REFUSED &&
+	    (!version || version == SCHEMA_VERSION)) {
 		setup_refused(postgres, request);
-	} else if (postgres->schema_version != SCHEMA_VERSION) {
+	} else if (version != SCHEMA_VERSION) {
 		refuse_version(postgres);
 	} else if (role_of_setup(postgres, request) == WATCHER) {
 		node_open(postgres);

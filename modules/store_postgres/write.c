@@ -25,8 +25,8 @@ static const struct statement lock_mappings = {
 
 /*
  * The users with their procedures and migrations are one statement, so that what
- * was written of the former is at hand for the latter; $34 on are what mappings
- * are expected to be, $49 is the time. Its first row, 0, tells that the lease
+ * was written of the former is at hand for the latter; $35 on are what mappings
+ * are expected to be, $50 is the time. Its first row, 0, tells that the lease
  * is held.
  */
 #define WRITE_INPUT                                                          \
@@ -42,11 +42,11 @@ static const struct statement lock_mappings = {
 	"$18::int8[], $19::int2[], $20::int2[], $21::int2[], $22::int2[], "  \
 	"$23::bool[], $24::int2[], $25::int8[], $26::int8[], $27::text[], "  \
 	"$28::text[], $29::text[], $30::text[], $31::int8[], $32::int8[], "  \
-	"$33::int8[]) AS p(item, is_new, service, primary_id, role, "        \
-	"procedure_id, partner_id, sequence, verb, state, outcome, cause, "  \
-	"telling, profile_index, \"order\", epoch, partner_id_given, "       \
-	"primary_id_given, peer_system, client_uri, created_us, "            \
-	"deadline_us, finished_us)), "
+	"$33::int8[], $34::text[]) AS p(item, is_new, service, primary_id, " \
+	"role, procedure_id, partner_id, sequence, verb, state, outcome, "   \
+	"cause, telling, profile_index, \"order\", epoch, "                  \
+	"partner_id_given, primary_id_given, peer_system, client_uri, "      \
+	"created_us, deadline_us, finished_us, client_identity)), "
 
 /* Items with a new procedure that exists or a mapping that is not as known. */
 #define NOT_BLOCKED                                                          \
@@ -54,8 +54,8 @@ static const struct statement lock_mappings = {
 	"SELECT p.item FROM p JOIN procedure q USING (service, primary_id, " \
 	"procedure_id, partner_id, sequence) WHERE p.is_new "                \
 	"UNION ALL "                                                         \
-	"SELECT n.item FROM unnest($34::int8[], $35::int2[], $36::text[], "  \
-	"$37::int8[]) AS n(item, service, partner_id, version) "             \
+	"SELECT n.item FROM unnest($35::int8[], $36::int2[], $37::text[], "  \
+	"$38::int8[]) AS n(item, service, partner_id, version) "             \
 	"LEFT JOIN partner_mapping m USING (service, partner_id) "           \
 	"WHERE coalesce(m.version, 0) <> n.version)) "
 
@@ -63,7 +63,7 @@ static const struct statement lock_mappings = {
 	"service, primary_id, role, procedure_id, partner_id, sequence, "  \
 	"verb, state, outcome, cause, telling, profile_index, \"order\", " \
 	"epoch, partner_id_given, primary_id_given, peer_system, "         \
-	"client_uri, created_us, deadline_us, finished_us"
+	"client_uri, created_us, deadline_us, finished_us, client_identity"
 
 #define INSERT_PROCEDURES                                    \
 	"INSERT INTO procedure (" PROCEDURE_COLUMNS          \
@@ -90,7 +90,8 @@ static const struct statement lock_mappings = {
 	"created_us = EXCLUDED.created_us, "                           \
 	"deadline_us = EXCLUDED.deadline_us, "                         \
 	"finished_us = EXCLUDED.finished_us, node = EXCLUDED.node, "   \
-	"incarnation = EXCLUDED.incarnation), "
+	"incarnation = EXCLUDED.incarnation, "                         \
+	"client_identity = EXCLUDED.client_identity), "
 
 #define WRITE_MIGRATIONS                                                      \
 	"migrations AS (INSERT INTO primary_migration (service, primary_id, " \
@@ -99,9 +100,9 @@ static const struct statement lock_mappings = {
 	"SELECT i.service, i.primary_id, n.partner_system, n.partner_id, "    \
 	"n.active, n.procedure_id, n.sequence, n.deauthorized_sequence, "     \
 	"n.epoch, n.profile_index, n.started_us, n.ended_us "                 \
-	"FROM unnest($38::int8[], $39::text[], $40::text[], $41::bool[], "    \
-	"$42::uuid[], $43::int8[], $44::int8[], $45::int8[], $46::int2[], "   \
-	"$47::int8[], $48::int8[]) AS n(item, partner_system, partner_id, "   \
+	"FROM unnest($39::int8[], $40::text[], $41::text[], $42::bool[], "    \
+	"$43::uuid[], $44::int8[], $45::int8[], $46::int8[], $47::int2[], "   \
+	"$48::int8[], $49::int8[]) AS n(item, partner_system, partner_id, "   \
 	"active, procedure_id, sequence, deauthorized_sequence, epoch, "      \
 	"profile_index, started_us, ended_us) "                               \
 	"JOIN written USING (item) JOIN i USING (item) "                      \
@@ -120,7 +121,7 @@ static const struct statement update_users = {
 		    "version = i.version + 1, last_sequence = i.last_sequence, "
 		    "last_order = i.last_order, last_epoch = i.last_epoch, "
 		    "confirmed_epoch = i.confirmed_epoch, "
-		    "touched_us = $49::int8, "
+		    "touched_us = $50::int8, "
 		    "written_by = pg_current_xact_id() "
 		    "FROM lease, i WHERE u.service = i.service "
 		    "AND u.primary_id = i.primary_id AND u.version = i.version "
@@ -135,7 +136,7 @@ static const struct statement insert_users = {
 	"version, last_sequence, last_order, last_epoch, confirmed_epoch, "
 	"touched_us, written_by) "
 	"SELECT service, primary_id, role, version + 1, last_sequence, "
-	"last_order, last_epoch, confirmed_epoch, $49::int8, "
+	"last_order, last_epoch, confirmed_epoch, $50::int8, "
 	"pg_current_xact_id() "
 	"FROM lease, i WHERE " NOT_BLOCKED
 	"ON CONFLICT DO NOTHING RETURNING service, primary_id), "
@@ -458,6 +459,7 @@ static void add_procedure(struct columns *c, size_t number,
 	INT8(procedure->created_us);
 	INT8(procedure->deadline_us);
 	INT8(procedure->finished_us);
+	TEXT(procedure->client_identity);
 }
 
 static void add_procedures(struct columns *c, size_t number,
@@ -509,7 +511,7 @@ static void send_users(struct postgres *postgres, struct part *part,
 		ARRAY_UUID, ARRAY_TEXT, ARRAY_INT8, ARRAY_INT2, ARRAY_INT2,
 		ARRAY_INT2, ARRAY_INT2, ARRAY_BOOL, ARRAY_INT2, ARRAY_INT8,
 		ARRAY_INT8, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT, ARRAY_TEXT,
-		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8,
+		ARRAY_INT8, ARRAY_INT8, ARRAY_INT8, ARRAY_TEXT,
 	};
 	static const enum array_type mapping_types[] = {
 		ARRAY_INT8,

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 /* Statement LEASE_TAKE has the same 30 s. */
 #define LEASE_TEXT "+30 seconds"
 #define LEASE_RENEW_MS 10000

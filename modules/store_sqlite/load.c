@@ -37,7 +37,8 @@ static int take_procedure(struct user_record *record, sqlite3_stmt *row)
 	    !column_text(row, 11, p->partner_id_given, MCID_SIZE) ||
 	    !column_text(row, 12, p->primary_id_given, MCID_SIZE) ||
 	    !column_text(row, 13, p->peer_system, SYSTEM_NAME_SIZE) ||
-	    !column_text(row, 14, p->client_uri, CLIENT_URI_SIZE))
+	    !column_text(row, 14, p->client_uri, CLIENT_URI_SIZE) ||
+	    !column_text(row, 18, p->client_identity, CLIENT_IDENTITY_SIZE))
 		return EBADMSG;
 	return 0;
 }

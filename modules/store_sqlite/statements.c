@@ -20,7 +20,7 @@
 	"telling, profile_index, \"order\", epoch, " \
 	"ifnull(partner_id_given, partner_id), " \
 	"ifnull(primary_id_given, primary_id), peer_system, client_uri, " \
-	"created_us, deadline_us, finished_us "
+	"created_us, deadline_us, finished_us, client_identity "
 #define MAPPING_COLUMNS \
 	"partner_id, primary_id, primary_system, version, status, " \
 	"procedure_id, sequence, profile_index, started_us, ended_us "
@@ -136,10 +136,11 @@ const char *const statement_sql[STATEMENT_END] = {
 		"partner_id, sequence, role, verb, state, outcome, cause, "
 		"telling, profile_index, \"order\", epoch, partner_id_given, "
 		"primary_id_given, peer_system, client_uri, created_us, "
-		"deadline_us, finished_us, node, incarnation) "
+		"deadline_us, finished_us, node, incarnation, "
+		"client_identity) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
 		"?13, ?14, nullif(?15, ?4), nullif(?16, ?2), ?17, ?18, ?19, "
-		"?20, ?21, ?22, ?23)",
+		"?20, ?21, ?22, ?23, ?24)",
 	[STATEMENT_PUT_MAPPING] =
 		"REPLACE INTO partner_mapping (service, partner_id, "
 		"primary_id, primary_system, version, status, procedure_id, "

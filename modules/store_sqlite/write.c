@@ -177,6 +177,7 @@ static int put_procedure(struct connection *connection,
 	bind_number(put, 21, p->finished_us);
 	bind_text(put, 22, connection->node);
 	bind_number(put, 23, connection->incarnation);
+	bind_text(put, 24, p->client_identity);
 	return connection_run(put);
 }
 

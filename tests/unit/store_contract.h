@@ -13,7 +13,7 @@
 #include "store/backend.h"
 
 struct store_contract_target {
-	/* An empty database with the schema of version 2; what was there before
+	/* An empty database with the schema of version 3; what was there before
 	 * is gone. Called at the start of each test, with no backend alive. 0
 	 * or an errno, having said why on stderr. */
 	int (*reset)(void);

@@ -140,6 +140,9 @@ void random_procedure(struct procedure *procedure, const char *primary_id,
 	random_text(procedure->partner_id, sizeof(procedure->partner_id));
 	random_text(procedure->peer_system, sizeof(procedure->peer_system));
 	random_text(procedure->client_uri, sizeof(procedure->client_uri));
+	if (random_below(2))
+		random_text(procedure->client_identity,
+			    sizeof(procedure->client_identity));
 	random_given(procedure->partner_id_given, procedure->partner_id);
 	random_given(procedure->primary_id_given, primary_id);
 }
@@ -217,7 +220,7 @@ static bool procedures_equal(const struct procedure *a,
 	       SAME(created_us) && SAME(deadline_us) && SAME(finished_us) &&
 	       SAME_TEXT(partner_id) && SAME_TEXT(partner_id_given) &&
 	       SAME_TEXT(primary_id_given) && SAME_TEXT(peer_system) &&
-	       SAME_TEXT(client_uri);
+	       SAME_TEXT(client_uri) && SAME_TEXT(client_identity);
 }
 
 static bool mappings_equal(const struct mapping *a, const struct mapping *b)
