@@ -57,7 +57,14 @@ static bool has_bad_header(const sip_t *sip, const char *domain,
 	return false;
 }
 
-static bool has_other_method(const sip_t *sip, struct check_result *result)
+const char *check_allow(bool registers)
+{
+	return registers ? "Allow: MESSAGE, OPTIONS, REGISTER\r\n"
+			 : "Allow: MESSAGE, OPTIONS\r\n";
+}
+
+static bool has_other_method(const sip_t *sip, bool registers,
+			     struct check_result *result)
 {
 	switch (sip->sip_request->rq_method) {
 	case sip_method_message:
@@ -65,10 +72,15 @@ static bool has_other_method(const sip_t *sip, struct check_result *result)
 		return false;
 	case sip_method_cancel:
 		return refuse(result, 481);
+	case sip_method_register:
+		if (registers)
+			return false;
+		break;
 	default:
-		result->extra = CHECK_ALLOW;
-		return refuse(result, 405);
+		break;
 	}
+	result->extra = check_allow(registers);
+	return refuse(result, 405);
 }
 
 static void list_unsupported(const sip_t *sip, struct check_result *result)
@@ -111,20 +123,20 @@ static bool is_too_large(const sip_t *sip, struct check_result *result)
 	return false;
 }
 
-bool check_request(const sip_t *sip, const char *domain,
+bool check_request(const sip_t *sip, const char *domain, bool registers,
 		   struct check_result *result)
 {
-	bool is_message = sip->sip_request->rq_method == sip_method_message;
+	bool is_options = sip->sip_request->rq_method == sip_method_options;
 
 	result->answer = (struct answer){ 0 };
 	result->extra = NULL;
-	if (has_other_method(sip, result) ||
+	if (has_other_method(sip, registers, result) ||
 	    has_bad_header(sip, domain, result))
 		return true;
 	if (sip->sip_request->rq_url->url_type != url_sip)
 		return refuse(result, 416);
 	/* OPTIONS with 0 asks this very hop (RFC 3261 11). */
-	if (is_message && sip->sip_max_forwards &&
+	if (!is_options && sip->sip_max_forwards &&
 	    sip->sip_max_forwards->mf_count == 0)
 		return refuse(result, 483);
 	return requires_extension(sip, result) || is_too_large(sip, result);

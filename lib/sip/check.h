@@ -5,7 +5,8 @@
 
 #include "sip/internal.h"
 
-#define CHECK_ALLOW "Allow: MESSAGE, OPTIONS\r\n"
+/* The Allow line; `registers`: REGISTER is taken too. */
+const char *check_allow(bool registers);
 
 struct check_result {
 	struct answer answer;
@@ -14,7 +15,7 @@ struct check_result {
 };
 
 /* True: answer it with `result`; false: nothing is wrong. */
-bool check_request(const sip_t *sip, const char *domain,
+bool check_request(const sip_t *sip, const char *domain, bool registers,
 		   struct check_result *result);
 
 #endif

@@ -14,6 +14,7 @@ struct stats;
 #define SIP_COUNTERS(C, G)                                                     \
 	C(requests_message, "MESSAGE requests received, without repeats")      \
 	C(requests_options, "OPTIONS requests received")                       \
+	C(requests_register, "REGISTER requests received, without repeats")    \
 	C(requests_other, "requests of other methods received")                \
 	C(retransmissions, "repeated MESSAGE requests received")               \
 	C(retransmissions_absorbed, "repeats absorbed: the answer is not due") \
@@ -33,6 +34,7 @@ struct stats;
 	C(refused_draining, "503: draining")                                   \
 	C(refused_source, "refused: not from a source that may send")          \
 	C(refused_identity, "400: P-Asserted-Identity is malformed")           \
+	C(refused_network, "400: a header that a network adds is malformed")   \
 	C(refused_loop, "482: MESSAGE requests of our own, come back")         \
 	C(client_sent, "MESSAGE requests sent, without repeats")               \
 	C(client_retransmitted, "MESSAGE requests repeated on UDP")            \

@@ -13,20 +13,16 @@
 #include <sofia-sip/su_alloc.h>
 
 #define LWS " \t\r\n"
-#define TOKEN                                                            \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
-	"-.!%*_+`'~"
 #define SCHEME                                                           \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
 	"+-."
 
-static const char *skip_lws(const char *at)
+const char *identity_skip_lws(const char *at)
 {
 	return at + strspn(at, LWS);
 }
 
-/* Behind the closing quote; NULL: there is none, or a control character. */
-static const char *skip_quoted(const char *at)
+const char *identity_skip_quoted(const char *at)
 {
 	for (at++; *at != '"'; at++) {
 		if (*at == '\\')
@@ -56,20 +52,20 @@ static bool has_scheme(const char *uri, size_t bytes)
 	return scheme && uri[scheme] == ':' && scheme + 1 < bytes;
 }
 
-/* Behind the value, which is left in *urip; NULL: it is malformed. */
-static const char *read_value(const char *at, const char **urip, size_t *bytesp)
+const char *identity_read_value(const char *at, const char **urip,
+				size_t *bytesp)
 {
 	size_t scheme = strspn(at, SCHEME);
 	bool in_brackets = *at == '<' || at[scheme] != ':';
 
 	if (*at == '"')
-		at = skip_quoted(at);
+		at = identity_skip_quoted(at);
 	else if (in_brackets)
-		while (*at && strspn(at, TOKEN))
-			at = skip_lws(at + strspn(at, TOKEN));
+		while (*at && strspn(at, IDENTITY_TOKEN))
+			at = identity_skip_lws(at + strspn(at, IDENTITY_TOKEN));
 	if (!at)
 		return NULL;
-	at = skip_lws(at);
+	at = identity_skip_lws(at);
 	if (in_brackets && *at++ != '<')
 		return NULL;
 	*urip = at;
@@ -79,7 +75,7 @@ static const char *read_value(const char *at, const char **urip, size_t *bytesp)
 	at += *bytesp;
 	if (in_brackets && *at++ != '>')
 		return NULL;
-	return skip_lws(at);
+	return identity_skip_lws(at);
 }
 
 static int add(msg_t *msg, struct identities *identities, const char *uri,
@@ -102,8 +98,8 @@ static int read_line(msg_t *msg, const char *at, struct identities *identities)
 	size_t bytes;
 	int err = 0;
 
-	for (at = skip_lws(at); !err; at = skip_lws(at + 1)) {
-		at = read_value(at, &uri, &bytes);
+	for (at = identity_skip_lws(at); !err; at = identity_skip_lws(at + 1)) {
+		at = identity_read_value(at, &uri, &bytes);
 		if (!at || (*at && *at != ','))
 			return EINVAL;
 		err = add(msg, identities, uri, bytes);

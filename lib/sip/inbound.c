@@ -27,8 +27,8 @@ static const char *url_text(msg_t *msg, const url_t *url)
 	return text ? text : "";
 }
 
-/* With its parameters: the boundary of a multipart body is one. */
-static const char *content_type_text(msg_t *msg, const sip_t *sip)
+/* The boundary of a multipart body is one of the parameters. */
+const char *inbound_content_type(msg_t *msg, const sip_t *sip)
 {
 	const sip_content_type_t *type = sip->sip_content_type;
 
@@ -41,17 +41,17 @@ static const char *content_type_text(msg_t *msg, const sip_t *sip)
 
 /* RFC 3261 18.2.2: on TCP the source's port is of no use to a new connection;
  * the top Via's is where it listens. */
-static void make_sender_uri(const struct sip_inbound *inbound,
-			    const sip_via_t *via, char uri[SIP_URI_SIZE])
+void inbound_sender_uri(const struct sip_source *source, const sip_via_t *via,
+			char uri[SIP_URI_SIZE])
 {
-	bool v6 = strchr(inbound->source.host, ':') != NULL;
-	unsigned long port = inbound->source.port;
+	bool v6 = strchr(source->host, ':') != NULL;
+	unsigned long port = source->port;
 
-	if (inbound->source.transport == SIP_TCP)
+	if (source->transport == SIP_TCP)
 		port = via->v_port ? strtoul(via->v_port, NULL, 10) : 5060;
 	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
-		 v6 ? "[" : "", inbound->source.host, v6 ? "]" : "", port,
-		 inbound->source.transport == SIP_TCP ? "tcp" : "udp");
+		 v6 ? "[" : "", source->host, v6 ? "]" : "", port,
+		 source->transport == SIP_TCP ? "tcp" : "udp");
 }
 
 void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,
@@ -72,11 +72,12 @@ void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,
 				    ? (unsigned)sip->sip_max_forwards->mf_count
 				    : SIP_MAX_FORWARDS,
 		.asserted_identity_count = incoming->identities.count,
-		.content_type = content_type_text(msg, sip),
+		.network = incoming->network,
+		.content_type = inbound_content_type(msg, sip),
 	};
 
 	inbound_source(stack, incoming, &inbound.source);
-	make_sender_uri(&inbound, sip->sip_via, sender_uri);
+	inbound_sender_uri(&inbound.source, sip->sip_via, sender_uri);
 	memcpy(inbound.asserted_identities, incoming->identities.uris,
 	       sizeof(inbound.asserted_identities));
 	if (sip->sip_payload) {

@@ -58,6 +58,8 @@ struct sip_stack {
 	void *message_arg;
 	sip_source_h *source_handler; /* NULL: everybody may send */
 	void *source_arg;
+	sip_register_h *register_handler; /* NULL: REGISTER is not allowed */
+	void *register_arg;
 	struct answers *answers;
 	struct server_transactions *server_transactions;
 	struct handle_table *server_requests; /* those that wait */

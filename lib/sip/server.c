@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 #include "sip/check.h"
 #include "sip/mark.h"
+#include "sip/network.h"
 #include "sip/server_request.h"
 
 #define OVERLOAD_RETRY_AFTER_S 5
@@ -63,12 +64,15 @@ static void receive_repeat(struct sip_stack *stack,
 			   const struct server_transaction *transaction)
 {
 	static const struct answer trying = { .status = 100 };
+	char lines[REGISTER_LINES_SIZE];
 	uint32_t age_ms;
 
 	sip_count(stack->counters, SIP_COUNT_retransmissions);
 	if (transaction->answered) {
 		reply_send(stack, incoming->msg, &incoming->channel,
-			   incoming->tag, transaction->answer, NULL);
+			   incoming->tag, transaction->answer,
+			   register_answer_lines(incoming->msg,
+						 transaction->answer, lines));
 		return;
 	}
 	age_ms =
@@ -138,6 +142,27 @@ static bool refuse_identities(struct sip_stack *stack,
 	return true;
 }
 
+/* True: answered. */
+static bool refuse_network(struct sip_stack *stack, struct incoming *incoming)
+{
+	const char *bad = "";
+	char text[96];
+	const struct sip_reply malformed = {
+		.status = 400,
+		.warn_code = 399,
+		.warn_text = text,
+	};
+
+	if (!network_read(incoming->msg, incoming->sip, &incoming->network,
+			  &bad))
+		return false;
+	snprintf(text, sizeof(text), "header %s is malformed or given twice",
+		 bad);
+	refuse_statelessly(stack, incoming, &malformed,
+			   SIP_COUNT_refused_network);
+	return true;
+}
+
 static bool refuse_loop(struct sip_stack *stack,
 			const struct incoming *incoming)
 {
@@ -169,6 +194,12 @@ static bool refuse_source(struct sip_stack *stack,
 	return true;
 }
 
+static bool is_register(const struct incoming *incoming)
+{
+	return incoming->sip->sip_request->rq_method == sip_method_register;
+}
+
+/* A MESSAGE, or a REGISTER of a third party. */
 static void receive_message(struct sip_stack *stack, struct incoming *incoming)
 {
 	struct server_transaction *known = server_transaction_find(
@@ -179,9 +210,12 @@ static void receive_message(struct sip_stack *stack, struct incoming *incoming)
 		receive_repeat(stack, incoming, known);
 		return;
 	}
-	sip_count(stack->counters, SIP_COUNT_requests_message);
+	sip_count(stack->counters, is_register(incoming)
+				       ? SIP_COUNT_requests_register
+				       : SIP_COUNT_requests_message);
 	if (refuse_identities(stack, incoming) ||
-	    refuse_loop(stack, incoming) || refuse_source(stack, incoming))
+	    refuse_network(stack, incoming) || refuse_loop(stack, incoming) ||
+	    refuse_source(stack, incoming))
 		return;
 	if (stack->draining || !stack->message_handler) {
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
@@ -192,7 +226,10 @@ static void receive_message(struct sip_stack *stack, struct incoming *incoming)
 		refuse_overload(stack, incoming, SIP_COUNT_refused_table_full);
 		return;
 	}
-	inbound_deliver(stack, incoming, transaction);
+	if (is_register(incoming))
+		register_deliver(stack, incoming, transaction);
+	else
+		inbound_deliver(stack, incoming, transaction);
 	server_request_shrink(stack, transaction, incoming);
 	msg_destroy(incoming->msg);
 }
@@ -209,14 +246,16 @@ static void receive_options(struct sip_stack *stack,
 		refuse_overload(stack, incoming, SIP_COUNT_refused_draining);
 	else
 		reply_send(stack, incoming->msg, &incoming->channel,
-			   incoming->tag, &answer, CHECK_ALLOW);
+			   incoming->tag, &answer,
+			   check_allow(stack->register_handler != NULL));
 }
 
 static void receive_request(struct sip_stack *stack, struct incoming *incoming)
 {
 	struct check_result result;
 
-	if (check_request(incoming->sip, stack->domain, &result))
+	if (check_request(incoming->sip, stack->domain,
+			  stack->register_handler != NULL, &result))
 		reply_send(stack, incoming->msg, &incoming->channel,
 			   incoming->tag, &result.answer, result.extra);
 	else if (incoming->sip->sip_request->rq_method == sip_method_options)
@@ -233,7 +272,8 @@ void server_receive(struct sip_stack *stack, msg_t *msg, sip_t *sip,
 				     .sip = sip,
 				     .channel = *channel };
 
-	if (method != sip_method_message && method != sip_method_options)
+	if (method != sip_method_message && method != sip_method_options &&
+	    (method != sip_method_register || !stack->register_handler))
 		sip_count(stack->counters, SIP_COUNT_requests_other);
 	/* With maddr answers go wherever the sender of a datagram likes. */
 	if (sip->sip_via->v_maddr)

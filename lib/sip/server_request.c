@@ -76,10 +76,11 @@ handle_t server_request_create(struct sip_stack *stack,
 /* What an answer is made of, without the rest; NULL: out of memory. */
 static msg_t *copy_headers(const struct sip_stack *stack, const sip_t *sip)
 {
-	const void *const needed[] = { sip->sip_request,     sip->sip_via,
-				       sip->sip_from,	     sip->sip_to,
-				       sip->sip_call_id,     sip->sip_cseq,
-				       sip->sip_record_route };
+	const void *const needed[] = { sip->sip_request,      sip->sip_via,
+				       sip->sip_from,	      sip->sip_to,
+				       sip->sip_call_id,      sip->sip_cseq,
+				       sip->sip_record_route, sip->sip_contact,
+				       sip->sip_expires };
 	msg_t *copy = nta_msg_create(stack->agent, 0);
 
 	for (size_t i = 0; copy && i < sizeof(needed) / sizeof(*needed); i++) {
@@ -115,6 +116,7 @@ void server_reply(struct sip *base, handle_t transaction,
 	struct sip_stack *stack = (struct sip_stack *)base;
 	struct server_request *request =
 	    handle_get(stack->server_requests, transaction);
+	char lines[REGISTER_LINES_SIZE];
 	const struct answer *answer;
 
 	if (!request)
@@ -124,7 +126,8 @@ void server_reply(struct sip *base, handle_t transaction,
 	if (!answer)
 		return;
 	reply_send(stack, msg_ref(request->msg), &request->channel,
-		   request->tag, answer, NULL);
+		   request->tag, answer,
+		   register_answer_lines(request->msg, answer, lines));
 	if (reply->stateless) {
 		server_transaction_forget(stack->server_transactions,
 					  request->transaction);

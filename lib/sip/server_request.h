@@ -16,6 +16,7 @@ struct incoming {
 	uint64_t fingerprint;
 	char tag[TAG_SIZE]; /* RFC 3261 8.2.7: the same for each repeat */
 	struct identities identities;
+	struct sip_network_headers network;
 };
 
 /* One that waits for its answer. */
@@ -41,8 +42,23 @@ void server_show_gauges(void *arg);
 
 void inbound_source(const struct sip_stack *stack,
 		    const struct incoming *incoming, struct sip_source *source);
+/* sip:HOST:PORT;transport=... of who sent it (RFC 3261 18.2.2). */
+void inbound_sender_uri(const struct sip_source *source, const sip_via_t *via,
+			char uri[SIP_URI_SIZE]);
+/* With its parameters; NULL: there is no body. */
+const char *inbound_content_type(msg_t *msg, const sip_t *sip);
 /* Calls the role. */
 void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,
 		     handle_t transaction);
+
+/* --- register.c: REGISTER of third parties ------------------------------- */
+
+/* Calls the handler. */
+void register_deliver(struct sip_stack *stack, const struct incoming *incoming,
+		      handle_t transaction);
+#define REGISTER_LINES_SIZE 512
+/* Header lines for a final answer to `request`; NULL: none. */
+const char *register_answer_lines(msg_t *request, const struct answer *answer,
+				  char lines[REGISTER_LINES_SIZE]);
 
 #endif

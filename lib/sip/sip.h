@@ -173,6 +173,7 @@ struct sip_ops {
 	int (*send)(struct sip *sip, const struct sip_outbound *message,
 		    sip_answer_h *handler, void *arg, handle_t handle);
 	bool (*is_down)(struct sip *sip, const char *next_hop);
+	bool (*listens_on)(struct sip *sip, const char *host, uint16_t port);
 };
 struct sip { /* first member of an implementation */
 	const struct sip_ops *ops;
@@ -224,6 +225,16 @@ static inline int sip_send(struct sip *sip, const struct sip_outbound *message,
 static inline bool sip_is_down(struct sip *sip, const char *next_hop)
 {
 	return sip->ops->is_down(sip, next_hop);
+}
+
+/*
+ * Whether this is one of our listeners, as bound or as in our Via; `host` as in
+ * a URI, with brackets around IPv6.
+ */
+static inline bool sip_listens_on(struct sip *sip, const char *host,
+				  uint16_t port)
+{
+	return sip->ops->listens_on(sip, host, port);
 }
 
 #endif

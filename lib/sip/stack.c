@@ -3,8 +3,10 @@
 #include "sip/stack.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/su_tag.h>
@@ -57,7 +59,34 @@ static void set_source_handler(struct sip *sip, sip_source_h *handler,
 	stack->source_arg = arg;
 }
 
+static void set_register_handler(struct sip *sip, sip_register_h *handler,
+				 void *arg)
+{
+	struct sip_stack *stack = (struct sip_stack *)sip;
+
+	stack->register_handler = handler;
+	stack->register_arg = arg;
+}
+
+static bool listens_on(struct sip *sip, const char *host, uint16_t port)
+{
+	const struct sip_stack *stack = (const struct sip_stack *)sip;
+	char address[ADDRESS_SIZE];
+
+	snprintf(address, sizeof(address), "%s:%u", host, port);
+	for (size_t i = 0; i < stack->listener_count; i++) {
+		const struct listener *each = &stack->listeners[i];
+
+		if (!strcasecmp(each->address, address) ||
+		    !strcasecmp(each->sent_by, address))
+			return true;
+	}
+	return false;
+}
+
 static const struct sip_ops stack_ops = {
+	.set_register_handler = set_register_handler,
+	.listens_on = listens_on,
 	.set_source_handler = set_source_handler,
 	.is_down = breaker_is_down,
 	.set_message_handler = set_message_handler,
