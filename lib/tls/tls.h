@@ -44,6 +44,8 @@ MCMIG_API void
 tls_context_release(struct tls_context *context); /* NULL: fine */
 /* When our own certificate, or one of its chain, expires first: UTC seconds. */
 MCMIG_API int64_t tls_context_expires(const struct tls_context *context);
+/* When its first revocation list does; INT64_MAX without any. */
+MCMIG_API int64_t tls_context_crl_expires(const struct tls_context *context);
 /* Subject alternative names of our own certificate, "dns:...", "uri:...". */
 MCMIG_API const char *const *
 tls_context_names(const struct tls_context *context, size_t *count);
@@ -62,7 +64,10 @@ enum tls_result {
 
 struct tls_session;
 
-/* On a connected non-blocking socket, which stays the caller's. 0, ENOMEM. */
+/*
+ * On a connected non-blocking socket, which stays the caller's; SIGPIPE is
+ * ignored. 0, ENOMEM.
+ */
 MCMIG_API int tls_session_create(struct tls_session **sessionp,
 				 struct tls_context *context,
 				 enum tls_role role, int fd);
@@ -79,7 +84,10 @@ MCMIG_API enum tls_result tls_session_read(struct tls_session *session,
 MCMIG_API enum tls_result tls_session_write(struct tls_session *session,
 					    const void *data, size_t size,
 					    size_t *bytes);
-/* Decrypted bytes that wait: no socket event will tell of them. */
+/*
+ * Decrypted bytes that wait: no socket event will tell of them. All else does,
+ * where the socket is watched for its level, not for edges.
+ */
 MCMIG_API bool tls_session_has_pending(const struct tls_session *session);
 /* close_notify, if it can leave at once. */
 MCMIG_API void tls_session_close(struct tls_session *session);
