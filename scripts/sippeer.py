@@ -9,7 +9,7 @@ import select
 import socket
 import threading
 
-import lablib
+import labproc
 
 WAIT_S = 20
 
@@ -87,7 +87,7 @@ class Peer:
         # Status of its answer to any request, or what is called with it.
         self.auto_reply = auto_reply
         self.received = []
-        self.port = lablib.free_port(host)
+        self.port = labproc.free_port(host)
         self.requests = queue.Queue()
         self._responses = {}
         self._connections = {}  # socket: what is not yet a whole message
@@ -228,7 +228,9 @@ class Peer:
 
     def reply(self, request, status, reason='because', headers=()):
         lines = [f'SIP/2.0 {status} {reason}']
-        for name in ('via', 'from', 'to', 'call-id', 'cseq'):
+        lines += [f'Via: {value}' for name, value in request.headers
+                  if name == 'via']
+        for name in ('from', 'to', 'call-id', 'cseq'):
             value = request.header(name)
             if name == 'to' and 'tag=' not in value:
                 value += ';tag=peer'
