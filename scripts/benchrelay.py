@@ -83,10 +83,13 @@ class Ours:
         self._settings = {'peer_rate': 0, 'user_rate': 0, **(settings or {})}
         self._gateway = Gateway(
             types.SimpleNamespace(lab=self, letter='b', name='b.example',
-                                  node='b1', server=self.source),
+                                  node='b1', next_hop=self._source_hop),
             1, INSIDE_HOST, OUTSIDE_HOST)
         self.inside = self._gateway.inside_address
         self.outside = self._gateway.outside_address
+
+    def _source_hop(self, transport):
+        return f'sip:{self.source};transport={transport}'
 
     def start(self, sinks):
         peer = types.SimpleNamespace(

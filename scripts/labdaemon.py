@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 
+import labtls
 import labtoken
 from labproc import (ROOT, STOP_S, LabError, LogReader, free_port, run,
                      stop_daemon)
@@ -72,12 +73,11 @@ class Daemon:
         self.log_offset = 0  # where the log of this run begins
         self.sections = {}
 
-    def top_settings(self, modules, address):
+    def top_settings(self, modules, listen):
         return {'modules': modules,
                 'module_directory': str(self.lab.folder / 'modules'),
                 'system': self.name, 'node': self.node,
-                'listen': [f'udp:{address}', f'tcp:{address}'],
-                'log_level': 'info'}
+                'listen': listen, 'log_level': 'info'}
 
     def adjust(self, settings):
         for section, values in settings.items():
@@ -143,9 +143,11 @@ class System(Daemon):
         self.letter = letter
         self.host = host
         self.port = free_port(host)
+        self.tls_port = free_port(host)
         self.store = None
         self.gateways = []
-        self.front = None  # what tests put before it: others use that
+        # What tests put before it: others use that.
+        self.front = self.tls_front = None
         self.requires_tokens = False
         self.issuer = f'https://idms.{self.name}'
         self.identity_management = IdentityManagement(self)
@@ -159,6 +161,16 @@ class System(Daemon):
     @property
     def server(self):
         return self.front or self.address
+
+    @property
+    def tls_address(self):
+        return host_port(self.host, self.tls_port)
+
+    def next_hop(self, transport):
+        """For other servers and for gateways."""
+        address = (self.tls_front or self.tls_address if transport == 'tls'
+                   else self.server)
+        return f'sip:{address};transport={transport}'
 
     def user(self, number):
         return f'sip:user{number:05}@{self.name}'
@@ -187,8 +199,9 @@ class System(Daemon):
         file.write_text(self.token(partner_id, **claims))
         return '--token', str(file)
 
-    def configure(self, settings):
+    def configure(self, settings, certificates=None):
         modules = [self.store.module, 'migration', 'ctl']
+        listen = [f'udp:{self.address}', f'tcp:{self.address}']
         self.sections = {self.store.module: self.store.settings(),
                          'ctl': {'socket': str(self.ctl_socket)},
                          'migration': {}}
@@ -200,7 +213,10 @@ class System(Daemon):
             self.sections['migration']['tokens'] = 'required'
         else:
             self.sections['migration']['tokens'] = 'lab'
-        self.sections[''] = self.top_settings(modules, self.address)
+        if certificates:
+            listen.append(f'tls:{self.tls_address}')
+            self.sections['tls'] = certificates.renew_server(self)
+        self.sections[''] = self.top_settings(modules, listen)
         self.adjust({section: values for section, values in settings.items()
                      if section != 'gateway'})
 
@@ -275,24 +291,39 @@ class Gateway(Daemon):
     def outside(self):
         return self.outside_front or self.outside_address
 
-    def configure(self, settings, peers, transport):
+    def configure(self, settings, peers, transport, certificates=None):
+        """With TLS it speaks nothing else: no client comes to it."""
+        kinds = ('tls',) if transport == 'tls' else ('udp', 'tcp')
         self.sections = {
             '': {**self.top_settings(['gateway', 'ctl'],
-                                     self.inside_address),
-                 'listen_outside': [f'udp:{self.outside_address}',
-                                    f'tcp:{self.outside_address}']},
+                                     [f'{kind}:{self.inside_address}'
+                                      for kind in kinds]),
+                 'listen_outside': [f'{kind}:{self.outside_address}'
+                                    for kind in kinds]},
             'ctl': {'socket': str(self.ctl_socket)},
             'gateway': {
                 'identity': f'sip:mcgateway@{self.name}',
                 'domains': [self.name],
                 ('server', self.system.node): {
-                    'next_hops': [f'sip:{self.system.server}'
-                                  f';transport={transport}']},
+                    'next_hops': [self.system.next_hop(transport)]},
                 **{('system', peer.name): self.section_of(peer, transport)
                    for peer in peers}},
         }
+        if certificates:
+            self.use_tls(certificates, peers)
         self.adjust({section: values for section, values in settings.items()
-                     if section in ('', 'gateway')})
+                     if section in ('', 'gateway', 'tls', 'tls_outside')})
+
+    def use_tls(self, certificates, peers):
+        """Each is known by the names of its certificate."""
+        self.sections['tls'] = certificates.renew_inside(self)
+        self.sections['tls_outside'] = certificates.renew_outside(self)
+        gateway = self.sections['gateway']
+        gateway['server', self.system.node]['sources'] = [
+            labtls.server_name(self.system)]
+        for peer in peers:
+            gateway['system', peer.name]['sources'] = [
+                labtls.outside_name(peer)]
 
     @staticmethod
     def section_of(peer, transport):

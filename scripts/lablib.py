@@ -11,6 +11,7 @@ import string
 from labdaemon import Gateway, System, link_modules
 from labproc import ROOT, LabError, LogReader, free_port, run, stop_daemon
 from labstore import Cluster, PostgresStore, SqliteStore
+import labtls
 import labtoken
 
 __all__ = ['Cluster', 'Gateway', 'Lab', 'LabError', 'LogReader',
@@ -34,7 +35,9 @@ class Lab:
     its server is 127.1.i.1, and 127.2.i.0/24 for the outside of its gateways:
     so it shows what leaves the inside. Tokens are required where there are
     gateways, unless `tokens` says otherwise; where `login`, each system's
-    identity management gives them to mcmig-ue --login.
+    identity management gives them to mcmig-ue --login. With `transport` 'tls'
+    servers and gateways know each other by their certificates alone; clients
+    come as ever.
     """
 
     def __init__(self, folder, *, store='sqlite', users=100, build=None,
@@ -70,6 +73,7 @@ class Lab:
             system.gateways.append(Gateway(system, j, f'127.1.{i}.{j + 1}',
                                            f'127.2.{i}.{j}'))
         self.peers = self.systems  # also those that a test plays
+        self.certificates = None
         self.a, self.b = self.systems[:2]
 
     @property
@@ -103,18 +107,32 @@ class Lab:
         for gateway in system.gateways:
             command += ['--gateway', f'sip:{gateway.inside}'
                         f';transport={self.transport}']
+        if self.certificates:
+            for name, source in self._sources(system):
+                command += ['--source', name, source]
         command.append(system.name)
         for peer in self.peers_of(system):
-            command += [peer.name,
-                        f'sip:{peer.server};transport={self.transport}']
+            command += [peer.name, peer.next_hop(self.transport)]
         script.write_text(run(command))
         system.store.create()
         system.store.execute(script.read_text())
+
+    def _sources(self, system):
+        """Names of the certificates of those that this server speaks with."""
+        if system.gateways:
+            return [(system.name, labtls.inside_name(gateway))
+                    for gateway in system.gateways]
+        return [(peer.name, labtls.server_name(peer))
+                for peer in self.peers_of(system)]
 
     def prepare(self):
         """Everything but the daemons."""
         if self.own_cluster:
             self.cluster.start()
+        if self.transport == 'tls':
+            self.certificates = labtls.Certificates(
+                self.folder, self.peers,
+                any(system.gateways for system in self.peers))
         link_modules(self.build, self.folder / 'modules')
         for system in self.systems:
             system.store = self._store_of(system)
@@ -122,10 +140,10 @@ class Lab:
             if self.tokens:
                 system.requires_tokens = True
                 labtoken.make_key(system.token_key, system.jwks)
-            system.configure(self.settings)
+            system.configure(self.settings, self.certificates)
         for gateway in self.gateways:
             gateway.configure(self.settings, self.peers_of(gateway.system),
-                              self.transport)
+                              self.transport, self.certificates)
 
     def start(self):
         try:
@@ -162,6 +180,8 @@ class Lab:
                 prefix + 'STORE': system.store,
                 prefix + 'PID': system.pid,
             })
+            if self.certificates:
+                variables[prefix + 'SERVER_TLS'] = system.tls_address
             for gateway in system.gateways:
                 variables.update({
                     prefix + 'GATEWAY': gateway.outside,

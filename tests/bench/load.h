@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "bench/tls.h"
+
 /* Whom we play. */
 enum load_mode {
 	LOAD_PRIMARY, /* a partner server, toward a primary server */
@@ -22,6 +24,8 @@ enum load_mode {
 struct load_options {
 	enum load_mode mode;
 	bool tcp;
+	bool is_tls; /* on TCP */
+	struct load_tls tls;
 	struct sockaddr_storage server;
 	struct sockaddr_storage local; /* response flows come here */
 	uint32_t users;
@@ -36,6 +40,12 @@ struct load_options {
 	const char *completed_file; /* NULL: none */
 	const char *times_file;	    /* likewise */
 };
+
+/* As Via names it. */
+static inline const char *load_transport(const struct load_options *options)
+{
+	return options->is_tls ? "TLS" : options->tcp ? "TCP" : "UDP";
+}
 
 static inline bool load_is_client(const struct load_options *options)
 {

@@ -24,7 +24,10 @@ static const char usage_text[] =
     "\n"
     "  --server HOST:PORT   the server under test (an IP literal)\n"
     "  --listen HOST:PORT   where requests leave from and response flows come\n"
-    "  --transport udp|tcp  (udp)\n"
+    "  --transport udp|tcp|tls  (udp)\n"
+    "  --certificate FILE   of TLS, with its chain; PEM\n"
+    "  --key FILE\n"
+    "  --ca FILE\n"
     "  --window N           closed loop: N procedures under way (64)\n"
     "  --rate R             open loop: R procedures a second\n"
     "  --seconds S          measured time (10)\n"
@@ -46,6 +49,9 @@ enum option_id {
 	OPTION_SERVER = 1,
 	OPTION_LISTEN,
 	OPTION_TRANSPORT,
+	OPTION_CERTIFICATE,
+	OPTION_KEY,
+	OPTION_CA,
 	OPTION_WINDOW,
 	OPTION_RATE,
 	OPTION_SECONDS,
@@ -64,6 +70,9 @@ static const struct option option_table[] = {
 	{ "server", required_argument, NULL, OPTION_SERVER },
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
 	{ "transport", required_argument, NULL, OPTION_TRANSPORT },
+	{ "certificate", required_argument, NULL, OPTION_CERTIFICATE },
+	{ "key", required_argument, NULL, OPTION_KEY },
+	{ "ca", required_argument, NULL, OPTION_CA },
 	{ "window", required_argument, NULL, OPTION_WINDOW },
 	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "seconds", required_argument, NULL, OPTION_SECONDS },
@@ -155,7 +164,18 @@ static int parse_option(struct load_options *options, int id, const char *value)
 	case OPTION_LISTEN:
 		return parse_address(value, &options->local);
 	case OPTION_TRANSPORT:
-		return parse_choice(value, "udp", "tcp", &options->tcp);
+		options->is_tls = !strcmp(value, "tls");
+		return parse_choice(options->is_tls ? "tcp" : value, "udp",
+				    "tcp", &options->tcp);
+	case OPTION_CERTIFICATE:
+		options->tls.certificate = value;
+		return 0;
+	case OPTION_KEY:
+		options->tls.key = value;
+		return 0;
+	case OPTION_CA:
+		options->tls.ca = value;
+		return 0;
 	case OPTION_WINDOW:
 		return parse_number(value, &options->window);
 	case OPTION_RATE:
@@ -211,6 +231,9 @@ static int parse_command_line(int argc, char **argv,
 		return EINVAL;
 	if (!options->server.ss_family || !options->local.ss_family ||
 	    (!options->window && options->rate <= 0))
+		return EINVAL;
+	if (options->is_tls && (!options->tls.certificate ||
+				!options->tls.key || !options->tls.ca))
 		return EINVAL;
 	return 0;
 }

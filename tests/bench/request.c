@@ -86,10 +86,9 @@ static int start_write(const struct request_maker *maker,
 			"P-%s-Identity: <%s>\r\n"
 			"P-%s-Service: " ICSI "\r\n"
 			"Accept-Contact: *;+g.3gpp.mcptt;require;explicit\r\n",
-			to, options->tcp ? "TCP" : "UDP", maker->local,
-			maker->run, request->number, own, request->number, to,
-			maker->run, request->number,
-			client ? "Preferred" : "Asserted", own,
+			to, load_transport(options), maker->local, maker->run,
+			request->number, own, request->number, to, maker->run,
+			request->number, client ? "Preferred" : "Asserted", own,
 			client ? "Preferred" : "Asserted");
 }
 

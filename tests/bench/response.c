@@ -61,7 +61,7 @@ size_t response_write(const struct request_maker *maker,
 		     "Accept-Contact: *;+g.3gpp.mcptt;require;explicit\r\n"
 		     "Content-Type: application/vnd.3gpp.mcptt-info+xml\r\n"
 		     "Content-Length: %d\r\n\r\n%s",
-		     options->partner_system, options->tcp ? "TCP" : "UDP",
+		     options->partner_system, load_transport(options),
 		     maker->local, maker->run, number, options->primary_system,
 		     number, options->partner_system, maker->run, number,
 		     options->primary_system, body_bytes, body);

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The TCP half: connections with their buffers, messages cut by length. */
+/*
+ * The TCP half, with TLS on it or without: connections with their buffers,
+ * messages cut by length.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "bench/sip_text.h"
+#include "bench/tls.h"
 #include "bench/transport_private.h"
 
 #define CONNECTIONS_MAX 64
@@ -17,12 +23,14 @@
 
 struct connection {
 	int fd;
+	SSL *session; /* NULL: no TLS */
 	bool want_write;
 	size_t in_bytes, out_bytes;
 	char *in, *out;
 };
 
 struct tcp {
+	SSL_CTX *context; /* NULL: no TLS */
 	struct sockaddr_storage local;
 	struct connection *to_server;
 	struct connection *connections[CONNECTIONS_MAX];
@@ -30,6 +38,7 @@ struct tcp {
 
 static void connection_destroy(struct connection *connection)
 {
+	SSL_free(connection->session);
 	if (connection->fd >= 0)
 		close(connection->fd);
 	free(connection->in);
@@ -64,6 +73,23 @@ static int connection_add(struct transport *transport, int fd,
 	transport->tcp->connections[slot] = connection;
 	*connectionp = connection;
 	return 0;
+}
+
+/* Waits for the handshake of a connection of ours: it is done once. */
+static int connection_secure(struct transport *transport,
+			     struct connection *connection, bool is_ours)
+{
+	SSL_CTX *context = transport->tcp->context;
+	int flags = fcntl(connection->fd, F_GETFL);
+
+	if (!context)
+		return 0;
+	connection->session = is_ours ? tls_connect(context, connection->fd)
+				      : tls_accept(context, connection->fd);
+	if (!connection->session)
+		return EPROTO;
+	/* Unlike recv(), reading has no flag for that. */
+	return fcntl(connection->fd, F_SETFL, flags | O_NONBLOCK) ? errno : 0;
 }
 
 static void connection_remove(struct transport *transport,
@@ -107,6 +133,7 @@ static int tcp_connect(struct transport *transport)
 	struct sockaddr_storage from = transport->tcp->local;
 	int fd =
 	    socket(transport->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
 
 	if (fd < 0)
 		return errno;
@@ -115,19 +142,28 @@ static int tcp_connect(struct transport *transport)
 	if (bind(fd, address_any(&from), address_bytes(&from)) ||
 	    connect(fd, address_any(&transport->server),
 		    address_bytes(&transport->server))) {
-		int err = errno;
-
+		err = errno;
 		close(fd);
 		return err;
 	}
-	return connection_add(transport, fd, &transport->tcp->to_server);
+	err = connection_add(transport, fd, &transport->tcp->to_server);
+	if (!err)
+		err = connection_secure(transport, transport->tcp->to_server,
+					true);
+	return err;
 }
 
-int tcp_open(struct transport *transport, const struct sockaddr_storage *local)
+int tcp_open(struct transport *transport, const struct sockaddr_storage *local,
+	     const struct load_tls *tls)
 {
 	transport->tcp = calloc(1, sizeof(*transport->tcp));
 	if (!transport->tcp)
 		return ENOMEM;
+	if (tls) {
+		transport->tcp->context = tls_context(tls);
+		if (!transport->tcp->context)
+			return EINVAL;
+	}
 	transport->tcp->local = *local;
 	return tcp_listen(transport);
 }
@@ -139,6 +175,7 @@ void tcp_close(struct transport *transport)
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 		if (transport->tcp->connections[i])
 			connection_destroy(transport->tcp->connections[i]);
+	SSL_CTX_free(transport->tcp->context);
 	free(transport->tcp);
 }
 
@@ -160,12 +197,19 @@ int tcp_queue(struct transport *transport, const struct path *path,
 	return 0;
 }
 
+static ssize_t connection_send(struct connection *connection)
+{
+	if (connection->session)
+		return tls_send(connection->session, connection->out,
+				connection->out_bytes);
+	return send(connection->fd, connection->out, connection->out_bytes,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static int connection_write(struct transport *transport,
 			    struct connection *connection)
 {
-	ssize_t count =
-	    send(connection->fd, connection->out, connection->out_bytes,
-		 MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t count = connection_send(connection);
 	bool want_write;
 
 	if (count < 0 && errno != EAGAIN && errno != EINTR)
@@ -245,12 +289,20 @@ static int connection_cut(struct transport *transport,
 	return connection->in_bytes < IN_BYTES ? 0 : EBADMSG;
 }
 
-static int connection_read(struct transport *transport,
-			   struct connection *connection)
+static ssize_t connection_receive(struct connection *connection)
 {
-	ssize_t count =
-	    recv(connection->fd, connection->in + connection->in_bytes,
-		 IN_BYTES - connection->in_bytes, MSG_DONTWAIT);
+	char *end = connection->in + connection->in_bytes;
+	size_t room = IN_BYTES - connection->in_bytes;
+
+	if (connection->session)
+		return tls_recv(connection->session, end, room);
+	return recv(connection->fd, end, room, MSG_DONTWAIT);
+}
+
+static int connection_read_once(struct transport *transport,
+				struct connection *connection)
+{
+	ssize_t count = connection_receive(connection);
 
 	if (!count)
 		return ECONNRESET;
@@ -261,17 +313,40 @@ static int connection_read(struct transport *transport,
 	return connection_cut(transport, connection);
 }
 
+static int connection_read(struct transport *transport,
+			   struct connection *connection)
+{
+	int err;
+
+	do
+		err = connection_read_once(transport, connection);
+	while (!err && connection->session &&
+	       SSL_pending(connection->session)); /* epoll knows it not */
+	return err;
+}
+
+static int tcp_accept(struct transport *transport)
+{
+	struct connection *connection;
+	int fd = accept4(transport->socket_fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return 0;
+	err = connection_add(transport, fd, &connection);
+	if (!err)
+		err = connection_secure(transport, connection, false);
+	return err;
+}
+
 int tcp_event(struct transport *transport, struct connection *owner,
 	      uint32_t events)
 {
 	int err = 0;
 
-	if (!owner) {
-		int fd = accept4(transport->socket_fd, NULL, NULL,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		return fd < 0 ? 0 : connection_add(transport, fd, &owner);
-	}
+	if (!owner)
+		return tcp_accept(transport);
 	if (events & EPOLLOUT)
 		err = connection_write(transport, owner);
 	if (!err && events & ~(uint32_t)EPOLLOUT)

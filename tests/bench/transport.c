@@ -49,7 +49,8 @@ int transport_create(struct transport **transportp,
 		err = errno;
 		goto out;
 	}
-	err = options->tcp ? tcp_open(transport, &options->local)
+	err = options->tcp ? tcp_open(transport, &options->local,
+				      options->is_tls ? &options->tls : NULL)
 			   : udp_open(transport, &options->local);
 	if (err)
 		goto out;

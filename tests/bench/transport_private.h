@@ -43,7 +43,9 @@ int udp_queue(struct transport *transport, const struct path *path,
 int udp_flush(struct transport *transport);
 int udp_read(struct transport *transport);
 
-int tcp_open(struct transport *transport, const struct sockaddr_storage *local);
+/* `tls` NULL: without. */
+int tcp_open(struct transport *transport, const struct sockaddr_storage *local,
+	     const struct load_tls *tls);
 void tcp_close(struct transport *transport);
 int tcp_queue(struct transport *transport, const struct path *path,
 	      const char *text, size_t bytes);
