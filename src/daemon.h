@@ -8,6 +8,7 @@
 #include "sip/stack.h"
 #include "stats/stats.h"
 #include "store/store.h"
+#include "tls/tls.h"
 
 struct daemon_settings {
 	struct setting_list modules;
@@ -40,6 +41,12 @@ enum daemon_mode {
 	MODE_VERSION,
 };
 
+#define DAEMON_SIDES 2 /* enum sip_side */
+
+struct daemon_tls {
+	struct tls_context *contexts[DAEMON_SIDES]; /* NULL: no certificate */
+};
+
 struct daemon {
 	enum daemon_mode mode;
 	const char *file; /* NULL: none given */
@@ -49,6 +56,7 @@ struct daemon {
 	struct loader *loader;
 	struct loop *loop;
 	struct stats *stats;
+	struct daemon_tls tls;
 	struct sip_stack *sip;
 	struct store *store; /* NULL: no module needs one, none is there */
 	struct core core;
@@ -76,6 +84,13 @@ void daemon_unload(struct daemon *daemon);
 int daemon_help_config(struct daemon *daemon);
 /* 0, or an errno with the reason in `why`: then nothing has changed. */
 int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes);
+
+/* --- daemon_tls.c: certificates --- */
+/* From the files that `conf` names. 0, or an errno, logged. */
+int daemon_tls_create(const struct daemon *daemon, const struct conf *conf,
+		      struct daemon_tls *tls);
+void daemon_tls_release(struct daemon_tls *tls);
+struct sip_tls daemon_tls_of(const struct daemon *daemon, enum sip_side side);
 
 /* --- daemon_serve.c: start and end of service --- */
 int daemon_init(struct daemon *daemon);

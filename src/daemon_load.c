@@ -10,19 +10,29 @@
 
 #include "base/log.h"
 
+#define CORE_SECTIONS 3
+
+static size_t section_count(const struct loader *loader)
+{
+	return CORE_SECTIONS + loader_count(loader);
+}
+
 /* The core's, then each module's. free() it; NULL: no memory. */
 static struct conf_section *sections_of(const struct loader *loader)
 {
 	size_t count = loader_count(loader);
-	struct conf_section *sections = calloc(count + 1, sizeof(*sections));
+	struct conf_section *sections =
+	    calloc(section_count(loader), sizeof(*sections));
 
 	if (!sections)
 		return NULL;
 	sections[0] = daemon_section;
+	sections[1] = tls_section;
+	sections[2] = tls_outside_section;
 	for (size_t i = 0; i < count; i++) {
 		const struct module *module = loader_module(loader, i);
 
-		sections[i + 1] = (struct conf_section){
+		sections[CORE_SECTIONS + i] = (struct conf_section){
 			.name = module->name,
 			.settings = module->settings,
 			.values_bytes = module->settings_bytes,
@@ -38,7 +48,7 @@ static int parse(const struct daemon *daemon, struct conf **confp)
 
 	if (sections)
 		err = conf_parse(daemon->file, sections,
-				 loader_count(daemon->loader) + 1, confp);
+				 section_count(daemon->loader), confp);
 	free(sections);
 	return err;
 }
@@ -248,7 +258,7 @@ int daemon_help_config(struct daemon *daemon)
 	if (!err)
 		sections = sections_of(daemon->loader);
 	if (sections)
-		conf_help(sections, loader_count(daemon->loader) + 1, stdout);
+		conf_help(sections, section_count(daemon->loader), stdout);
 	free(sections);
 	conf_free(peeked);
 	daemon_unload(daemon);

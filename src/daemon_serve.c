@@ -80,6 +80,8 @@ int daemon_init(struct daemon *daemon)
 	int err = init_core(daemon);
 
 	if (!err)
+		err = daemon_tls_create(daemon, daemon->conf, &daemon->tls);
+	if (!err)
 		err = check_role(daemon);
 	if (!err)
 		err = loader_init(daemon->loader, &daemon->core, daemon->conf);
@@ -127,6 +129,8 @@ static int create_sip(struct daemon *daemon,
 		.peer_outstanding_max = settings->sip_peer_outstanding_max,
 		.breaker_failures = settings->sip_breaker_failures,
 		.probe_interval_ms = settings->sip_probe_interval_ms,
+		.tls = daemon_tls_of(daemon, SIP_INSIDE),
+		.tls_outside = daemon_tls_of(daemon, SIP_OUTSIDE),
 	};
 	int err = sip_stack_create(&daemon->sip, daemon->loop, daemon->stats,
 				   &config);
@@ -236,6 +240,7 @@ void daemon_stop(struct daemon *daemon)
 		loader_stop(daemon->loader);
 	if (daemon->stats)
 		stats_destroy(daemon->stats);
+	daemon_tls_release(&daemon->tls);
 	if (daemon->loop)
 		loop_destroy(daemon->loop);
 }

@@ -29,7 +29,8 @@ static const struct setting settings[] = {
 	  .type = SETTING_LIST,
 	  .offset = AT(listen),
 	  .help = "SIP addresses, as udp:192.0.2.1:5060 or "
-		  "tcp:[2001:db8::1]:5060; port 0 picks a free one." },
+		  "tcp:[2001:db8::1]:5060 or tls:192.0.2.1:5061; port 0 "
+		  "picks a free one." },
 	{ .name = "listen_outside",
 	  .type = SETTING_LIST,
 	  .default_value = "",
