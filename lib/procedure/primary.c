@@ -311,6 +311,9 @@ void primary_returned_home(struct user_record *record,
 			   struct transition *transition)
 {
 	if (!is_away(record)) {
+		/* As far as this node knows: another may have sent the user on
+		 * his way since. */
+		transition->unfavourable = true;
 		transition_set(transition, TRANSITION_ALREADY_APPLIED, 200,
 			       NULL);
 		return;

@@ -77,8 +77,9 @@ struct transition {
 	int status;
 	const char *warning;
 	/*
-	 * The decision went against the request and rests on what may be
-	 * provisioned or written elsewhere: not to be taken from a cache.
+	 * The decision went against the request, or that there is nothing to
+	 * do, and rests on what may be provisioned or written elsewhere: not to
+	 * be taken from a cache.
 	 */
 	bool unfavourable;
 	/* For the log: something an operator may want to know; NULL: nothing. */

@@ -37,8 +37,8 @@ static void load_again(struct store *store, struct work *work)
 	enqueue(&store->to_load, work);
 }
 
-/* What goes against the event is not taken from a cached record, which another
- * node may have overtaken. */
+/* What goes against the event, or does nothing for it, is not taken from a cached
+ * record, which another node may have overtaken. */
 static bool must_look_again(const struct work *work)
 {
 	return !work->fresh && (work->transition.unfavourable ||

@@ -28,6 +28,7 @@ enum step {
 	RESPONSE_REFUSED,
 	RESPONSE_RELAYED,
 	PURGE,
+	RETURN_HOME, /* of the user, not of what was asked */
 	STEP_END,
 };
 
@@ -45,6 +46,7 @@ static const char *const step_names[] = {
 	[RESPONSE_REFUSED] = "primary gets 403 to its response",
 	[RESPONSE_RELAYED] = "primary gets 202 to its response",
 	[PURGE] = "primary forgets the finished procedure",
+	[RETURN_HOME] = "registers at home,",
 };
 
 /* ------------------------------------------------------------------- steps */
@@ -125,6 +127,7 @@ static bool is_possible(const struct explorer *explorer,
 		return explorer->options.purges &&
 		       ask->primary_state == PROCEDURE_DONE;
 	case CLIENT_SENDS:
+	case RETURN_HOME:
 	case STEP_END:
 		break;
 	}
@@ -189,6 +192,17 @@ static void take_step(struct explorer *explorer, struct packed *packed,
 		world_answered(world, &ask, 202);
 }
 
+static void return_home(struct world *world, struct packed *packed,
+			unsigned user)
+{
+	world_returned_home(world, user);
+	packed->returns++;
+	for (unsigned i = 0; i < PACKED_ASKS; i++) {
+		if (packed->asks[i].user == user)
+			packed->asks[i].left_behind |= packed->asks[i].accepted;
+	}
+}
+
 /* -------------------------------------------------------------- the search */
 
 static void describe(const struct packed *packed, unsigned i, char *text,
@@ -213,8 +227,12 @@ static void print_trace(const struct explorer *explorer, uint32_t state)
 		print_trace(explorer, parent);
 	else
 		return;
-	describe(state_set_get(explorer->states, state), label >> 8, name,
-		 sizeof(name));
+	if ((label & 0xff) == RETURN_HOME)
+		snprintf(name, sizeof(name), "%s",
+			 label >> 8 ? "bob" : "alice");
+	else
+		describe(state_set_get(explorer->states, state), label >> 8,
+			 name, sizeof(name));
 	printf("  %s %s\n", step_names[label & 0xff], name);
 }
 
@@ -244,6 +262,24 @@ static unsigned count_asks(const struct packed *packed)
 	return n;
 }
 
+static bool expand_returns(struct explorer *explorer, uint32_t from,
+			   const struct packed *before)
+{
+	for (unsigned user = 0; user < explorer->options.users; user++) {
+		struct packed after = *before;
+
+		if (before->returns == explorer->options.returns)
+			break;
+		packed_to_world(before, explorer->options.stamps_order,
+				explorer->world);
+		return_home(explorer->world, &after, user);
+		packed_from_world(explorer->world, &after);
+		if (!reach(explorer, from, before, &after, user, RETURN_HOME))
+			return false;
+	}
+	return true;
+}
+
 static bool expand(struct explorer *explorer, uint32_t from)
 {
 	const struct packed before =
@@ -261,7 +297,7 @@ static bool expand(struct explorer *explorer, uint32_t from)
 			return false;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		for (enum step step = PARTNER_TAKES; step < STEP_END; step++) {
+		for (enum step step = PARTNER_TAKES; step <= PURGE; step++) {
 			struct packed after = before;
 
 			if (!is_possible(explorer, &before.asks[i], step))
@@ -275,7 +311,7 @@ static bool expand(struct explorer *explorer, uint32_t from)
 				return false;
 		}
 	}
-	return true;
+	return expand_returns(explorer, from, &before);
 }
 
 static double seconds(void)
@@ -298,11 +334,11 @@ static bool explore(const struct options *options)
 	state_set_add(explorer.states, &nothing, 0, 0);
 	for (uint32_t i = 0; held && i < state_set_count(explorer.states); i++)
 		held = expand(&explorer, i);
-	printf("%u actions, %u users, %u partner IDs%s%s: %u states, %.1f s, "
-	       "%s\n",
+	printf("%u actions, %u users, %u partner IDs%s%s, %u returns: "
+	       "%u states, %.1f s, %s\n",
 	       options->actions, options->users, options->visitors,
 	       options->stamps_order ? ", order" : "",
-	       options->purges ? ", purging" : "",
+	       options->purges ? ", purging" : "", options->returns,
 	       state_set_count(explorer.states), seconds() - begun_s,
 	       held ? "nothing violated" : "VIOLATED");
 	state_set_destroy(explorer.states);
@@ -318,8 +354,15 @@ static bool explore_all(void)
 		{ .actions = 3,
 		  .users = 1,
 		  .visitors = 1,
-		  .stamps_order = true },
+		  .stamps_order = true,
+		  .returns = 1 },
 		{ .actions = 3, .users = 2, .visitors = 2 },
+		{ .actions = 2,
+		  .users = 1,
+		  .visitors = 1,
+		  .purges = true,
+		  .returns = 2 },
+		{ .actions = 2, .users = 2, .visitors = 2, .returns = 2 },
 	};
 	bool held = true;
 
@@ -331,7 +374,7 @@ static bool explore_all(void)
 static int usage(FILE *out)
 {
 	fputs("usage: explore [--actions N [--users 1|2] [--visitors 1|2]\n"
-	      "               [--order] [--purge]]\n"
+	      "               [--order] [--purge] [--returns N]]\n"
 	      "Without --actions: several small ones.\n",
 	      out);
 	return out == stderr ? 2 : 0;
@@ -345,6 +388,7 @@ int main(int argc, char **argv)
 		{ "visitors", required_argument, NULL, 'v' },
 		{ "order", no_argument, NULL, 'o' },
 		{ "purge", no_argument, NULL, 'p' },
+		{ "returns", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -358,6 +402,8 @@ int main(int argc, char **argv)
 			options.users = (unsigned)atoi(optarg);
 		else if (c == 'v')
 			options.visitors = (unsigned)atoi(optarg);
+		else if (c == 'r')
+			options.returns = (unsigned)atoi(optarg);
 		else if (c == 'o')
 			options.stamps_order = true;
 		else if (c == 'p')

@@ -12,6 +12,7 @@ struct options {
 	bool stamps_order; /* and does not wait; else the clients wait for the
 			    * outcome before they go to another system */
 	bool purges;	   /* the primary forgets what is done, at any time */
+	unsigned returns;  /* registrations at home, at any time */
 };
 
 struct explorer {

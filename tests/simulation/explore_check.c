@@ -81,6 +81,39 @@ static bool has_mapping(const struct packed *packed, unsigned system,
 	return false;
 }
 
+/* Calls follow nothing that was accepted before the last return. */
+static const char *check_left_behind(const struct packed *packed, unsigned user)
+{
+	for (unsigned system = 0; system < 2; system++) {
+		const struct packed_migration *row =
+		    &packed->migrations[system][user];
+
+		if (row->active && packed->asks[row->number - 1].left_behind &&
+		    row->epoch == packed->users[WORLD_A][user].confirmed_epoch)
+			return "a user who has returned home is redirected";
+	}
+	return NULL;
+}
+
+static const char *check_current(const struct explorer *explorer,
+				 const struct packed *packed, unsigned user)
+{
+	const struct agreement_user key = { MC_SERVICE_MCPTT,
+					    world_primary_id(user) };
+	int last = newest_success(explorer, packed, user, 0, true);
+
+	if (last < 0 || !is_mapped(packed, (unsigned)last))
+		return NULL;
+	if (packed->asks[last].left_behind)
+		return world_is_at_home(explorer->world, user)
+			   ? NULL
+			   : "at rest: calls do not go home";
+	return agreement_is_current(explorer->world->tables[WORLD_A], &key,
+				    world_system(packed->asks[last].system))
+		   ? NULL
+		   : "at rest: calls do not go where the user went last";
+}
+
 static const char *check_rest(const struct explorer *explorer,
 			      const struct packed *packed, unsigned user)
 {
@@ -88,7 +121,7 @@ static const char *check_rest(const struct explorer *explorer,
 	const struct agreement_user key = { MC_SERVICE_MCPTT,
 					    world_primary_id(user) };
 	const char *wrong = NULL;
-	int told, last;
+	int told;
 
 	for (unsigned system = 0; system < WORLD_SYSTEMS; system++) {
 		if (!agreement_is_quiet(tables[system], &key))
@@ -103,12 +136,7 @@ static const char *check_rest(const struct explorer *explorer,
 			: has_mapping(packed, system, user))
 			wrong = "at rest: not what the user was told last";
 	}
-	last = newest_success(explorer, packed, user, 0, true);
-	if (!wrong && last >= 0 && is_mapped(packed, (unsigned)last) &&
-	    !agreement_is_current(tables[WORLD_A], &key,
-				  world_system(packed->asks[last].system)))
-		wrong = "at rest: calls do not go where the user went last";
-	return wrong;
+	return wrong ? wrong : check_current(explorer, packed, user);
 }
 
 const char *explore_check(const struct explorer *explorer,
@@ -134,7 +162,10 @@ const char *explore_check(const struct explorer *explorer,
 					 row->user, &row->migration);
 	}
 	for (unsigned user = 0; user < explorer->options.users && !wrong;
-	     user++)
-		wrong = check_rest(explorer, after, user);
+	     user++) {
+		wrong = check_left_behind(after, user);
+		if (!wrong)
+			wrong = check_rest(explorer, after, user);
+	}
 	return wrong;
 }

@@ -20,6 +20,7 @@ struct packed_ask {
 	uint8_t accepted;    /* and permitted it: a success response flies */
 	uint8_t stored_200;  /* the partner has answered 200 to that, */
 	uint8_t refused_481; /* or 481 */
+	uint8_t left_behind; /* the user returned home after it was accepted */
 	/* rows, as in lib/procedure/record.h; state 0: none */
 	uint8_t sequence;
 	uint8_t partner_state, partner_outcome, telling;
@@ -40,6 +41,7 @@ struct packed_user {
 };
 
 struct packed {
+	uint8_t returns; /* home, of all users */
 	struct packed_ask asks[PACKED_ASKS];
 	struct packed_mapping mappings[2][2];	  /* by B, C; visitor */
 	struct packed_migration migrations[2][2]; /* by B, C; user */

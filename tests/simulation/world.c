@@ -233,6 +233,17 @@ int world_deadline(struct world *world, const struct world_ask *ask)
 	return (int)apply(world, &event, ask->system).result;
 }
 
+int world_returned_home(struct world *world, unsigned user)
+{
+	struct event event = { .kind = EVENT_RETURNED_HOME,
+			       .service = MC_SERVICE_MCPTT,
+			       .role = ROLE_PRIMARY,
+			       .now_us = world->now_us };
+
+	strcpy(event.primary_id, world_primary_id(user));
+	return (int)apply(world, &event, WORLD_A).result;
+}
+
 int world_client_answered(struct world *world, const struct world_ask *ask)
 {
 	struct event event =
@@ -316,4 +327,20 @@ bool world_is_current(const struct world *world, const struct world_ask *ask)
 	return world_is_redirected(world, ask) &&
 	       migration->epoch ==
 		   find_user(world, WORLD_A, ask->user)->confirmed_epoch;
+}
+
+bool world_is_at_home(const struct world *world, unsigned user)
+{
+	const struct tables *home = world->tables[WORLD_A];
+	const struct tables_user *row = find_user(world, WORLD_A, user);
+
+	for (size_t i = 0; row && i < home->migration_count; i++) {
+		const struct migration *migration =
+		    &home->migrations[i].migration;
+
+		if (home->migrations[i].user == row && migration->active &&
+		    migration->epoch == row->confirmed_epoch)
+			return false;
+	}
+	return true;
 }

@@ -60,6 +60,8 @@ int world_response_answered(struct world *world, const struct world_ask *ask,
 			    uint64_t sequence, int status);
 /* The partner's deadline fires. */
 int world_deadline(struct world *world, const struct world_ask *ask);
+/* The user has registered at home again. */
+int world_returned_home(struct world *world, unsigned user);
 /* The client takes the partner's response. */
 int world_client_answered(struct world *world, const struct world_ask *ask);
 /* Finished procedures are forgotten. */
@@ -96,5 +98,7 @@ bool world_is_redirected(const struct world *world,
 			 const struct world_ask *ask);
 /* Whether calls to the user go there by it. */
 bool world_is_current(const struct world *world, const struct world_ask *ask);
+/* Whether they stay at home. */
+bool world_is_at_home(const struct world *world, unsigned user);
 
 #endif

@@ -545,6 +545,28 @@ static void test_an_event_is_never_refused_from_the_cache(void)
 	CU_ASSERT_EQUAL(last.result, TRANSITION_REFUSED);
 }
 
+/* This node knows of no migration, which says nothing. */
+static void test_nobody_is_at_home_by_the_cache(void)
+{
+	struct event event = { .kind = EVENT_RETURNED_HOME,
+			       .service = MC_SERVICE_MCPTT,
+			       .role = ROLE_PRIMARY };
+
+	fake.permitted = false;
+	ask(1, 1);
+	store_flush(store);
+	answer_load(0);
+	answer_write(0, STORE_ITEM_DONE);
+	memcpy(event.primary_id, request_of(1, 1).primary_id, MCID_SIZE);
+	CU_ASSERT_EQUAL(store_transition(store, &event, done, NULL, 2), 0);
+	store_flush(store);
+	CU_ASSERT_EQUAL(fake.loads, 2);
+	answer_load(0);
+	CU_ASSERT_EQUAL(last.calls, 2);
+	CU_ASSERT_EQUAL(last.result, TRANSITION_ALREADY_APPLIED);
+	CU_ASSERT_EQUAL(fake.writes, 1);
+}
+
 static CU_TestInfo store_tests[] = {
 	{ "what waits leaves as one batch",
 	  test_what_waits_leaves_as_one_batch },
@@ -570,6 +592,8 @@ static CU_TestInfo store_tests[] = {
 	  test_an_unknown_value_in_a_row_is_an_error },
 	{ "an event is never refused from the cache",
 	  test_an_event_is_never_refused_from_the_cache },
+	{ "nobody is at home by the cache",
+	  test_nobody_is_at_home_by_the_cache },
 	CU_TEST_INFO_NULL,
 };
 
