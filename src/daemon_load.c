@@ -27,8 +27,8 @@ static struct conf_section *sections_of(const struct loader *loader)
 	if (!sections)
 		return NULL;
 	sections[0] = daemon_section;
-	sections[1] = tls_section;
-	sections[2] = tls_outside_section;
+	sections[1] = tls_section("tls");
+	sections[2] = tls_section("tls_outside");
 	for (size_t i = 0; i < count; i++) {
 		const struct module *module = loader_module(loader, i);
 

@@ -95,14 +95,11 @@ static const struct setting settings[] = {
 	{ 0 },
 };
 
-const struct conf_section tls_section = {
-	.name = "tls",
-	.settings = settings,
-	.values_bytes = sizeof(struct tls_settings),
-};
-
-const struct conf_section tls_outside_section = {
-	.name = "tls_outside",
-	.settings = settings,
-	.values_bytes = sizeof(struct tls_settings),
-};
+struct conf_section tls_section(const char *name)
+{
+	return (struct conf_section){
+		.name = name,
+		.settings = settings,
+		.values_bytes = sizeof(struct tls_settings),
+	};
+}

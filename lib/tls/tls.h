@@ -28,7 +28,8 @@ struct tls_settings {
 	uint32_t source_connections_max; /* of one address */
 	uint32_t source_rate; /* connections a second of one address */
 };
-MCMIG_API extern const struct conf_section tls_section, tls_outside_section;
+/* A section of this name; no variable, which a program would export again. */
+MCMIG_API struct conf_section tls_section(const char *name);
 
 struct tls_context;
 
