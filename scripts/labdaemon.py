@@ -11,7 +11,7 @@ import labtoken
 from labproc import (ROOT, STOP_S, LabError, LogReader, free_port, run,
                      stop_daemon)
 
-MODULES = ('store_sqlite', 'store_postgres', 'auth_token', 'migration',
+MODULES = ('store_sqlite', 'store_postgres', 'auth_token', 'ims', 'migration',
            'gateway', 'ctl')
 START_S = 30
 AUDIENCE = 'mcmig'
@@ -148,6 +148,7 @@ class System(Daemon):
         self.gateways = []
         # What tests put before it: others use that.
         self.front = self.tls_front = None
+        self.ims = None  # its S-CSCF
         self.requires_tokens = False
         self.issuer = f'https://idms.{self.name}'
         self.identity_management = IdentityManagement(self)
@@ -213,6 +214,10 @@ class System(Daemon):
             self.sections['migration']['tokens'] = 'required'
         else:
             self.sections['migration']['tokens'] = 'lab'
+        if self.ims:
+            modules.insert(-2, 'ims')
+            self.sections['ims'] = self.ims.settings()
+            self.sections['migration']['returned_home'] = True
         if certificates:
             listen.append(f'tls:{self.tls_address}')
             self.sections['tls'] = certificates.renew_server(self)

@@ -172,6 +172,24 @@ class Scscf(Kamailio):
         self.cdp = self.folder / f'{letter}-cdp.xml'
         self.values['CDP'] = self.cdp
 
+    @classmethod
+    def of_system(cls, system, number):
+        """Of the system with that number. Users that come from elsewhere have
+        a visitor's profile, in which requests go to the server."""
+        return cls(system.lab.folder, system.letter, f'127.3.{number}.1',
+                   f'127.3.{number}.2', system.name,
+                   f'sip:{system.server};transport=tcp',
+                   [(r'sip:user\d', PROFILES / 'home-profile.xml'),
+                    (r'sip:(\w-)?visitor\d', PROFILES / 'visitor-profile.xml')])
+
+    @property
+    def uri(self):
+        return f'sip:{self.address};transport=tcp'
+
+    def settings(self):
+        """Of a server's section ims."""
+        return {'peers': [self.host], 'next_hops': [f'{self.uri} 1 1']}
+
     def start(self):
         if not self.hss.process:
             self.hss.start()

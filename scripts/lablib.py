@@ -9,6 +9,7 @@ import shlex
 import string
 
 from labdaemon import Gateway, System, link_modules
+import labims
 from labproc import ROOT, LabError, LogReader, free_port, run, stop_daemon
 from labstore import Cluster, PostgresStore, SqliteStore
 import labtls
@@ -43,11 +44,11 @@ class Lab:
     def __init__(self, folder, *, store='sqlite', users=100, build=None,
                  host=None, transport='tcp', settings=None, cluster=None,
                  databases='lab', systems=2, gateways=0, tokens=None,
-                 login=False):
+                 login=False, ims=False):
         if not 2 <= systems <= SYSTEMS_MAX:
             raise LabError(f'systems: 2 to {SYSTEMS_MAX}')
-        if host and gateways:
-            raise LabError('host: with gateways, addresses are given')
+        if host and (gateways or ims):
+            raise LabError('host: with gateways or an IMS, addresses are given')
         self.folder = pathlib.Path(folder).absolute()
         self.build = pathlib.Path(build or build_folder()).absolute()
         self.users = users
@@ -63,7 +64,7 @@ class Lab:
         self.folder.mkdir(parents=True, exist_ok=True)
         # The cluster's folder inside belongs to an unprivileged user.
         self.folder.chmod(0o711)
-        if systems == 2 and not gateways:
+        if systems == 2 and not gateways and not ims:
             host = host or HOST
         self.systems = tuple(
             System(self, letter, host or f'127.1.{i}.1') for i, letter
@@ -72,6 +73,8 @@ class Lab:
                                                 range(1, gateways + 1)):
             system.gateways.append(Gateway(system, j, f'127.1.{i}.{j + 1}',
                                            f'127.2.{i}.{j}'))
+        for i, system in enumerate(self.systems if ims else (), 1):
+            system.ims = labims.Scscf.of_system(system, i)
         self.peers = self.systems  # also those that a test plays
         self.certificates = None
         self.a, self.b = self.systems[:2]
@@ -158,15 +161,20 @@ class Lab:
         return [system.identity_management for system in self.systems
                 if self.login]
 
+    @property
+    def imses(self):
+        return [system.ims for system in self.systems if system.ims]
+
     def start_daemons(self):
-        for daemon in self.daemons + self.identity_managements:
-            daemon.start()
-        for daemon in self.daemons + self.identity_managements:
-            daemon.wait_ready()
+        processes = self.daemons + self.identity_managements + self.imses
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.wait_ready()
 
     def stop(self):
-        for daemon in self.daemons + self.identity_managements:
-            daemon.stop()
+        for process in self.daemons + self.identity_managements + self.imses:
+            process.stop()
         if self.own_cluster:
             self.cluster.stop()
 
@@ -188,6 +196,13 @@ class Lab:
                     prefix + 'GATEWAY_INSIDE': gateway.inside,
                     prefix + 'GATEWAY_CTL': gateway.ctl_socket,
                     prefix + 'GATEWAY_PID': gateway.pid,
+                })
+            if system.ims:
+                variables.update({
+                    prefix + 'SCSCF': system.ims.uri,
+                    prefix + 'SCSCF_PID': system.ims.pid,
+                    prefix + 'HSS': system.ims.hss.conf,
+                    prefix + 'HSS_PID': system.ims.hss.pid,
                 })
             if self.tokens:
                 variables.update({
@@ -215,11 +230,13 @@ def stop_lab(folder):
     variables = read_env(folder)
     for letter in string.ascii_lowercase[:SYSTEMS_MAX]:
         prefix = f'LAB_{letter.upper()}_'
-        for name, file in (('PID', f'{letter}.conf'),
-                           ('GATEWAY_PID', f'{letter}-gateway.conf'),
-                           ('IDMS_PID', f'{letter}-token-key.pem')):
+        for name, word in (('PID', folder / f'{letter}.conf'),
+                           ('GATEWAY_PID', folder / f'{letter}-gateway.conf'),
+                           ('IDMS_PID', folder / f'{letter}-token-key.pem'),
+                           ('SCSCF_PID', folder / f'{letter}-scscf.cfg'),
+                           ('HSS_PID', variables.get(prefix + 'HSS'))):
             if prefix + name in variables:
-                stop_daemon(int(variables[prefix + name]), str(folder / file))
+                stop_daemon(int(variables[prefix + name]), str(word))
     if (folder / 'postgres/data/postmaster.pid').exists():
         Cluster(folder / 'postgres').stop()
     (folder / 'lab.env').unlink()

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent / 'scripts')]
 
 import documents  # noqa: E402
 import gateways  # noqa: E402
+import imsue  # noqa: E402
 import lablib  # noqa: E402
 import labtoken  # noqa: E402
 import sippeer  # noqa: E402
@@ -166,6 +167,22 @@ def make_peer():
     yield make
     for peer in peers:
         peer.close()
+
+
+@pytest.fixture
+def make_ue():
+    """A client that has registered at the S-CSCF of a system."""
+    clients = []
+
+    def make(system, identity, *, transport='tcp', host='127.4.2.1'):
+        clients.append(imsue.Ue(
+            f'sip:{system.ims.address};transport={transport}', identity, host))
+        assert clients[-1].register().status == 200
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.peer.close()
 
 
 @pytest.fixture
