@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The rows of the matrix: who with whom, which flow, over what; and the world
+in which they run."""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+import traceback
+
+import lablib
+import labs
+from peer.client import Client
+from peer.stack import Target
+
+CLIENT_HOST = '127.3.0.1'
+AT_ONCE = 8
+ROW_S = 50
+SERVICES = ('mcptt', 'mcvideo', 'mcdata')
+
+rows = []
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    pair: str
+    flow: str
+    transport: str
+    run: object
+
+    @property
+    def name(self):
+        return f'{self.pair}: {self.flow}, {self.transport}'
+
+
+def row(pair, flow, over=('UDP', 'TCP'), **arguments):
+    """The function is a row for each transport."""
+    def register(function):
+        rows.extend(Row(pair, flow, transport,
+                        functools.partial(function, **arguments))
+                    for transport in over)
+        return function
+
+    return register
+
+
+@dataclasses.dataclass
+class Pair:
+    """A user with an ID at home and one at the partner."""
+
+    number: int
+    primary: object
+    partner: object
+
+    @property
+    def primary_id(self):
+        return self.primary.user(self.number)
+
+    @property
+    def partner_id(self):
+        return self.partner.visitor(self.number, self.primary)
+
+
+class World:
+    """All systems while the rows run."""
+
+    def __init__(self, folder, **options):
+        self.folder = pathlib.Path(folder)
+        self.direct = labs.DirectLab(self.folder / 'direct', **options)
+        self._numbers = itertools.count(1)
+        self.servers = {}
+        self._stack = contextlib.AsyncExitStack()
+
+    def start(self):
+        self.direct.start()
+
+    def stop(self):
+        self.direct.stop()
+
+    async def __aenter__(self):
+        for letter in 'cde':
+            self.servers[letter] = await self._stack.enter_async_context(
+                self.direct.server_of(self.direct[letter]))
+        return self
+
+    async def __aexit__(self, *_):
+        await self._stack.aclose()
+
+    def other(self, transport):
+        """The foreign system that is reached by that transport, and its
+        server."""
+        letter = {'UDP': 'd', 'TCP': 'c'}[transport]
+        return self.direct[letter], self.servers[letter]
+
+    def pair(self, partner, primary):
+        """Of a user that no other row has."""
+        return Pair(next(self._numbers), primary, partner)
+
+    def client(self, pair, transport, host=CLIENT_HOST, **options):
+        return Client(pair.partner_id, host, lablib.free_port(host),
+                      transport.lower(), **options)
+
+    @staticmethod
+    def target(system, transport):
+        return Target(system.host, system.port, transport.lower())
+
+    async def ask(self, client, pair, verb='authorization', **changes):
+        """A request of the Python client to the server of the partner; its
+        outcome."""
+        return await client.run(
+            self.target(pair.partner, client.transport.upper()),
+            pair.partner.name,
+            client.request(verb, pair.primary_id, **changes))
+
+    async def ue(self, pair, verb, transport, *options, service='mcptt',
+                 profile=1):
+        """mcmig-ue: its exit status and its steps."""
+        process = await asyncio.create_subprocess_exec(
+            self.direct.program('mcmig-ue'), verb, '--json', '--server',
+            f'sip:{pair.partner.address};transport={transport.lower()}',
+            '--partner-id', pair.partner_id, '--primary-id', pair.primary_id,
+            '--profile', str(profile), '--service', service, *options,
+            stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        return process.returncode, [json.loads(line)
+                                    for line in output.splitlines()]
+
+    @staticmethod
+    async def migrations(system, pair):
+        """Statuses of this user's at a system of ours."""
+        answer = await asyncio.to_thread(system.ctl, 'migrations',
+                                         pair.primary_id)
+        return [found['status'] for found in answer]
+
+
+async def until(condition, seconds=20):
+    """For what becomes true without an event that a row could see."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def until_status(world, system, pair, status):
+    async with asyncio.timeout(20):
+        while status not in await world.migrations(system, pair):
+            await asyncio.sleep(0.05)
+
+
+async def run_row(world, wanted, places):
+    """None, or what went wrong."""
+    async with places:
+        try:
+            async with asyncio.timeout(ROW_S):
+                await wanted.run(world, wanted.transport)
+        except Exception:
+            return traceback.format_exc()
+    return None
+
+
+async def run_rows(world, wanted):
+    places = asyncio.Semaphore(AT_ONCE)
+    async with world:
+        failures = await asyncio.gather(
+            *(run_row(world, each, places) for each in wanted))
+    return dict(zip(wanted, failures))
+
+
+def run_all(folder, wanted=None, **options):
+    """{row: None or what went wrong}."""
+    world = World(folder, **options)
+    world.start()
+    try:
+        return asyncio.run(run_rows(world, rows if wanted is None
+                                    else wanted))
+    finally:
+        world.stop()
