@@ -229,8 +229,11 @@ static int read_key(const struct tls_file *file, BIO *bio, EVP_PKEY **keyp)
 					     "pkey takes it away");
 	}
 	if (!key)
-		return check_end(file, 0, "there is no private key (PEM) in it",
-				 "the private key in it is broken");
+		return tls_library_error() == ENOMEM
+			   ? ENOMEM
+			   : tls_file_refuse(file, "there is no private key "
+						   "(PEM) in it, or a broken "
+						   "one");
 	*keyp = key;
 	return 0;
 }

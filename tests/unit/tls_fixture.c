@@ -2,10 +2,11 @@
 /* A folder with identities, and sessions over a socket pair. */
 #include "tls_fixture.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -131,4 +132,80 @@ void ends_close(struct ends *ends)
 	tls_session_destroy(ends->connects);
 	close(ends->fds[0]);
 	close(ends->fds[1]);
+}
+
+/* --- A peer by OpenSSL alone -------------------------------------------- */
+
+static void show_chain(SSL_CTX *context, const struct cert *const *chain)
+{
+	must(SSL_CTX_use_certificate(context, (*chain)->x509) &&
+	     SSL_CTX_use_PrivateKey(context, (*chain)->key));
+	for (chain++; *chain; chain++)
+		must(SSL_CTX_add1_chain_cert(context, (*chain)->x509));
+}
+
+void raw_create(struct raw *raw, struct tls_context *context,
+		enum tls_role role, const struct cert *const *chain)
+{
+	*raw = (struct raw){ .context = SSL_CTX_new(TLS_method()) };
+	must(raw->context);
+	SSL_CTX_set_security_level(raw->context, 0);
+	must(SSL_CTX_set_min_proto_version(raw->context, 0));
+	SSL_CTX_set_verify(raw->context, SSL_VERIFY_NONE, NULL);
+	if (chain)
+		show_chain(raw->context, chain);
+	must(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, raw->fds));
+	must(!tls_session_create(&raw->session, context, role, raw->fds[0]));
+	raw->library = SSL_new(raw->context);
+	must(raw->library && SSL_set_fd(raw->library, raw->fds[1]));
+	if (role == TLS_ACCEPTS)
+		SSL_set_connect_state(raw->library);
+	else
+		SSL_set_accept_state(raw->library);
+}
+
+void raw_shake_hands(struct raw *raw)
+{
+	raw->result = TLS_WANT_READ;
+	for (int i = 0; goes_on(raw->result); i++) {
+		must(i < TURNS_MAX);
+		SSL_do_handshake(raw->library);
+		raw->result = tls_session_handshake(raw->session);
+	}
+	SSL_do_handshake(raw->library);
+}
+
+void raw_destroy(struct raw *raw)
+{
+	tls_session_destroy(raw->session);
+	SSL_free(raw->library);
+	SSL_CTX_free(raw->context);
+	close(raw->fds[0]);
+	close(raw->fds[1]);
+}
+
+/* --- The log ------------------------------------------------------------ */
+
+#define LOG_BYTES 65536
+
+static int stderr_before = -1;
+
+void log_catch(void)
+{
+	int fd = open(folder_file("log"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	stderr_before = dup(STDERR_FILENO);
+	must(fd >= 0 && stderr_before >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	close(fd);
+}
+
+const char *log_caught(void)
+{
+	static char text[LOG_BYTES];
+	ssize_t bytes = pread(STDERR_FILENO, text, sizeof(text) - 1, 0);
+
+	must(bytes >= 0 && dup2(stderr_before, STDERR_FILENO) >= 0);
+	close(stderr_before);
+	text[bytes] = '\0';
+	return text;
 }

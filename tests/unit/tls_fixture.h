@@ -3,6 +3,8 @@
 #ifndef MCMIG_TESTS_TLS_FIXTURE_H
 #define MCMIG_TESTS_TLS_FIXTURE_H
 
+#include <openssl/ssl.h>
+
 #include "tls/tls.h"
 #include "tls_maker.h"
 
@@ -30,5 +32,31 @@ struct ends {
 void ends_open(struct ends *ends, struct tls_context *accepts,
 	       struct tls_context *connects);
 void ends_close(struct ends *ends);
+
+/* --- A peer by OpenSSL alone, which may be anything ---------------------- */
+
+struct raw {
+	SSL_CTX *context;
+	SSL *library;
+	int fds[2]; /* of the session, of the raw peer */
+	struct tls_session *session;
+	enum tls_result result; /* of the session's handshake */
+};
+
+/*
+ * `role` is that of our session. The peer shows `chain` (own first, closed by
+ * NULL; none if it is NULL) with the first one's key, and asks for nothing.
+ */
+void raw_create(struct raw *raw, struct tls_context *context,
+		enum tls_role role, const struct cert *const *chain);
+/* Until our session knows. */
+void raw_shake_hands(struct raw *raw);
+void raw_destroy(struct raw *raw);
+
+/* --- The log ------------------------------------------------------------ */
+
+/* Between both stderr goes to a file, whose text the second one returns. */
+void log_catch(void);
+const char *log_caught(void);
 
 #endif
