@@ -107,13 +107,14 @@ class Hss(Process):
 class Kamailio(Process):
     """On one address, on UDP and TCP, with the configuration of a template."""
 
-    def __init__(self, folder, title, host, template, **values):
+    def __init__(self, folder, title, host, template, defines=(), **values):
         super().__init__(folder, title)
         if not shutil.which(KAMAILIO[0]):
             raise LabError('no Kamailio: scripts/packages install ims')
         self.host = host
         self.port = free_port(host)
         self.template = template
+        self.defines = defines
         self.values = values
         self.conf = str(self.folder / f'{title}.cfg')
 
@@ -121,8 +122,17 @@ class Kamailio(Process):
     def address(self):
         return f'{self.host}:{self.port}'
 
+    @property
+    def uri(self):
+        return f'sip:{self.address};transport=tcp'
+
+    def settings(self):
+        """Of the section ims of a server behind it."""
+        return {'peers': [self.host], 'next_hops': [f'{self.uri} 1 1']}
+
     def command(self):
-        return [*KAMAILIO, '-Y', str(self.folder), '-f', self.conf]
+        defines = [word for name in self.defines for word in ('-A', name)]
+        return [*KAMAILIO, *defines, '-Y', str(self.folder), '-f', self.conf]
 
     def start(self):
         pathlib.Path(self.conf).write_text(fill(
@@ -159,6 +169,23 @@ class Kamailio(Process):
             return False
 
 
+class Proxy(Kamailio):
+    """A plain proxy, or a dispatcher where there is more than one of
+    `servers`, and the registrar of its users."""
+
+    def __init__(self, folder, title, host, domain, servers,
+                 record_route=False):
+        self.servers = servers
+        self.list = pathlib.Path(folder) / f'{title}.list'
+        super().__init__(folder, title, host, 'proxy.cfg',
+                         ('RECORD_ROUTE',) if record_route else (),
+                         DOMAIN=domain, SERVERS=self.list)
+
+    def start(self):
+        self.list.write_text(''.join(f'1 {uri}\n' for uri in self.servers))
+        super().start()
+
+
 class Scscf(Kamailio):
     """The S-CSCF of a domain, with its HSS."""
 
@@ -181,14 +208,6 @@ class Scscf(Kamailio):
                    f'sip:{system.server};transport=tcp',
                    [(r'sip:user\d', PROFILES / 'home-profile.xml'),
                     (r'sip:(\w-)?visitor\d', PROFILES / 'visitor-profile.xml')])
-
-    @property
-    def uri(self):
-        return f'sip:{self.address};transport=tcp'
-
-    def settings(self):
-        """Of a server's section ims."""
-        return {'peers': [self.host], 'next_hops': [f'{self.uri} 1 1']}
 
     def start(self):
         if not self.hss.process:
