@@ -44,6 +44,12 @@ MCMIG_API int directory_add_domain(struct directory *directory,
 MCMIG_API int directory_add_server(struct directory *directory,
 				   const char *system, const char *uri,
 				   unsigned priority, unsigned weight);
+/*
+ * A next hop as configurations write it: "URI [PRIORITY [WEIGHT]]", both 1
+ * where nothing is said. 0 or EINVAL; whether the URI is one shows in adding it.
+ */
+MCMIG_API int directory_parse_hop(const char *text,
+				  struct directory_server *hop);
 /* One of our own system's MC gateway servers. */
 MCMIG_API int directory_add_gateway(struct directory *directory,
 				    const char *uri, unsigned priority,

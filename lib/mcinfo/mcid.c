@@ -210,6 +210,32 @@ int mcid_canonical(const char *text, char canonical[MCID_SIZE])
 	return 0;
 }
 
+int public_identity_canonical(const char *text, char canonical[MCID_SIZE])
+{
+	static const char phone[] = ";user=phone";
+	const char *at = strchr(text, '@');
+	size_t bytes = at ? (size_t)(at - text) + strcspn(at, ";") : 0;
+	char bare[MCID_SIZE];
+	int err;
+
+	if (!at || !text[bytes])
+		return mcid_canonical(text, canonical);
+	if (strcasecmp(text + bytes, phone))
+		return EINVAL;
+	if (bytes >= sizeof(bare))
+		return EMSGSIZE;
+	memcpy(bare, text, bytes);
+	bare[bytes] = '\0';
+	err = mcid_canonical(bare, canonical);
+	if (err)
+		return err;
+	bytes = strlen(canonical);
+	if (bytes + sizeof(phone) > MCID_SIZE)
+		return EMSGSIZE;
+	memcpy(canonical + bytes, phone, sizeof(phone));
+	return 0;
+}
+
 const char *mcid_domain(const char *canonical)
 {
 	const char *at = strchr(canonical, '@');

@@ -19,6 +19,13 @@
  */
 MCMIG_API int mcid_canonical(const char *text, char canonical[MCID_SIZE]);
 
+/*
+ * The same of a public user identity of an IMS (TS 23.003 13.4), which may end
+ * in ";user=phone".
+ */
+MCMIG_API int public_identity_canonical(const char *text,
+					char canonical[MCID_SIZE]);
+
 /* The domain (host, with port if any) of a canonical MC service ID: inside it. */
 MCMIG_API const char *mcid_domain(const char *canonical);
 

@@ -3,7 +3,7 @@
 #ifndef MCMIG_MCINFO_MEDIA_TYPE_H
 #define MCMIG_MCINFO_MEDIA_TYPE_H
 
-#include <stddef.h>
+#include "base/export.h"
 
 #define MEDIA_TYPE_SIZE 128
 #define MEDIA_CHARSET_SIZE 32
@@ -16,6 +16,7 @@ struct media_type {
 };
 
 /* 0, or EINVAL: malformed, a parameter doubled, or too long. */
-int media_type_parse(const char *text, size_t bytes, struct media_type *type);
+MCMIG_API int media_type_parse(const char *text, size_t bytes,
+			       struct media_type *type);
 
 #endif

@@ -23,13 +23,6 @@ struct span {
 	const char *end;
 };
 
-struct part {
-	struct media_type type; /* name "": none given */
-	bool has_type;
-	bool has_encoding;
-	struct span body;
-};
-
 static bool service_of(const char *name, enum mc_service *service)
 {
 	for (int i = 1; i < MC_SERVICE_END; i++) {
@@ -149,7 +142,7 @@ static void trim(struct span *span)
 		span->end--;
 }
 
-static int take_type(struct part *part, struct span value,
+static int take_type(struct body_part *part, struct span value,
 		     struct mcinfo_error *error)
 {
 	if (part->has_type)
@@ -163,8 +156,8 @@ static int take_type(struct part *part, struct span value,
 	return 0;
 }
 
-static int take_header(struct part *part, struct span name, struct span value,
-		       struct mcinfo_error *error)
+static int take_header(struct body_part *part, struct span name,
+		       struct span value, struct mcinfo_error *error)
 {
 	trim(&name);
 	trim(&value);
@@ -185,7 +178,7 @@ static bool is_continuation(const struct span *in)
 }
 
 /* Header fields up to the empty line; what follows is the part's body. */
-static int take_headers(struct span in, struct part *part,
+static int take_headers(struct span in, struct body_part *part,
 			struct mcinfo_error *error)
 {
 	const char *begin = in.at;
@@ -200,7 +193,8 @@ static int take_headers(struct span in, struct part *part,
 		if (in.at - begin > PART_HEADERS_MAX)
 			break;
 		if (line.at == line.end) {
-			part->body = in;
+			part->text = in.at;
+			part->bytes = (size_t)(in.end - in.at);
 			return 0;
 		}
 		colon = memchr(line.at, ':', (size_t)(line.end - line.at));
@@ -215,42 +209,28 @@ static int take_headers(struct span in, struct part *part,
 			     "header fields of a body part are malformed");
 }
 
-static int take_part(struct span text, struct document_span *document,
+static int take_part(struct span text, body_part_h *visit, void *arg,
 		     struct mcinfo_error *error)
 {
-	struct part part = { .has_type = false };
-	enum mc_service service;
-	int err;
+	struct body_part part = { .has_type = false };
+	int err = take_headers(text, &part, error);
 
-	err = take_headers(text, &part, error);
 	if (err)
 		return err;
 	if (!strncmp(part.type.name, "multipart/", 10))
 		return mcinfo_refuse(error, 415, "nested multipart body");
-	if (!service_of(part.type.name, &service))
-		return 0;
-	if (part.has_encoding)
-		return mcinfo_refuse(error, 415,
-				     "MC info body part is encoded");
-	err = check_charset(&part.type, error);
-	if (err)
-		return err;
-	if (document->text)
-		return mcinfo_refuse(error, 400,
-				     "more than one MC info body part");
-	document->service = service;
-	document->text = part.body.at;
-	document->bytes = (size_t)(part.body.end - part.body.at);
-	return 0;
+	return visit(arg, &part, error);
 }
 
-static int find_part(struct span in, const char *boundary,
-		     struct document_span *document, struct mcinfo_error *error)
+int multipart_visit(const char *boundary, const char *body, size_t body_bytes,
+		    body_part_h *visit, void *arg, struct mcinfo_error *error)
 {
-	struct span part;
+	struct span in = { body, body + body_bytes }, part;
+	int err = check_boundary(boundary, error);
 	bool closing;
-	int err;
 
+	if (err)
+		return err;
 	if (!take_delimiter(&in, boundary, &part, &closing))
 		return mcinfo_refuse(error, 400,
 				     "multipart body without its boundary");
@@ -261,13 +241,36 @@ static int find_part(struct span in, const char *boundary,
 		if (!take_delimiter(&in, boundary, &part, &closing))
 			return mcinfo_refuse(error, 400,
 					     "multipart body is not closed");
-		err = take_part(part, document, error);
+		err = take_part(part, visit, arg, error);
 		if (err)
 			return err;
 	}
-	if (!document->text)
+	return 0;
+}
+
+/* --- The document --------------------------------------------------------- */
+
+static int take_document(void *arg, const struct body_part *part,
+			 struct mcinfo_error *error)
+{
+	struct document_span *document = arg;
+	enum mc_service service;
+	int err;
+
+	if (!service_of(part->type.name, &service))
+		return 0;
+	if (part->has_encoding)
 		return mcinfo_refuse(error, 415,
-				     "multipart body without an MC info part");
+				     "MC info body part is encoded");
+	err = check_charset(&part->type, error);
+	if (err)
+		return err;
+	if (document->text)
+		return mcinfo_refuse(error, 400,
+				     "more than one MC info body part");
+	document->service = service;
+	document->text = part->text;
+	document->bytes = part->bytes;
 	return 0;
 }
 
@@ -291,9 +294,10 @@ int document_find(const char *content_type, const char *body, size_t body_bytes,
 	if (strcmp(type.name, "multipart/mixed"))
 		return mcinfo_refuse(error, 415,
 				     "Content-Type is not of an MC service");
-	err = check_boundary(type.boundary, error);
-	if (err)
-		return err;
-	return find_part((struct span){ body, body + body_bytes },
-			 type.boundary, document, error);
+	err = multipart_visit(type.boundary, body, body_bytes, take_document,
+			      document, error);
+	if (!err && !document->text)
+		err = mcinfo_refuse(error, 415,
+				    "multipart body without an MC info part");
+	return err;
 }

@@ -9,7 +9,7 @@
 #include "base/export.h"
 #include "sip/sip.h"
 
-struct ims_hop {	   /* borrowed until the next turn of the loop */
+struct ims_hop {	   /* borrowed until the next question */
 	const char *uri;   /* sip:IP:PORT;transport=... of an IMS peer */
 	const char *route; /* value of the Route header: "<...;lr>" */
 	/* What the peer's certificate has to say on TLS. */
@@ -38,8 +38,8 @@ struct ims {
 	/*
 	 * The `attempt`th way (from 0) for a terminating request to `identity`:
 	 * the S-CSCF that registered it, then `asked_by` (sip:... of who sent
-	 * the request, "": none), then the configured ones; those that are down
-	 * last. False: there is none after.
+	 * the request, "": none), then the configured ones; whether they are
+	 * down or not, so that their order stays. False: there is none after.
 	 */
 	bool (*next_hop)(struct ims *ims, const char *identity,
 			 const char *asked_by, unsigned attempt,

@@ -57,11 +57,17 @@ int message_send(struct gateway_module *module, const struct topology *topology,
 		{ "P-Asserted-Service", service->icsi },
 		{ "Accept-Contact", service->accept_contact },
 	};
+	size_t name_count;
+	const char *const *names = directory_certificate_names(
+	    crossing == CROSSING_EXIT ? topology->outside : topology->inside,
+	    to->entry, &name_count);
 	const struct sip_outbound outbound = {
 		.next_hop = next_hop,
 		.side = crossing == CROSSING_EXIT && module->core->has_outside
 			    ? SIP_OUTSIDE
 			    : SIP_INSIDE,
+		.certificate_names = names,
+		.certificate_name_count = name_count,
 		.max_forwards = outgoing->max_forwards,
 		.request_uri = to->identity,
 		.from = topology->identity,

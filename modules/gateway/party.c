@@ -12,8 +12,6 @@
 #include "base/log.h"
 #include "gateway/gateway.h"
 
-#define PRIORITY_MAX 65535
-
 int settings_fault(const char *kind, const struct setting_section *section,
 		   const char *format, ...)
 {
@@ -31,44 +29,11 @@ int settings_fault(const char *kind, const struct setting_section *section,
 	return EINVAL;
 }
 
-/* "NUMBER" and blanks; false: something else, or too great. */
-static bool take_number(const char **text, unsigned *number)
-{
-	size_t digits = strspn(*text, "0123456789");
-
-	if (!digits || digits > 5 ||
-	    ((*text)[digits] && (*text)[digits] != ' '))
-		return false;
-	*number = (unsigned)strtoul(*text, NULL, 10);
-	*text += digits;
-	*text += strspn(*text, " ");
-	return *number <= PRIORITY_MAX;
-}
-
-/* "URI [PRIORITY [WEIGHT]]" */
-static int parse_hop(const char *text, struct directory_server *hop)
-{
-	size_t length = strcspn(text, " ");
-
-	hop->priority = hop->weight = 1;
-	if (length >= sizeof(hop->uri))
-		return EINVAL;
-	memcpy(hop->uri, text, length);
-	hop->uri[length] = '\0';
-	text += length;
-	text += strspn(text, " ");
-	if (*text && !take_number(&text, &hop->priority))
-		return EINVAL;
-	if (*text && !take_number(&text, &hop->weight))
-		return EINVAL;
-	return *text ? EINVAL : 0;
-}
-
 static int add_hop(struct directory *directory, const char *kind,
 		   const struct setting_section *section, const char *text)
 {
 	struct directory_server hop;
-	int err = parse_hop(text, &hop);
+	int err = directory_parse_hop(text, &hop);
 
 	if (!err)
 		err = directory_add_server(directory, section->title, hop.uri,

@@ -21,6 +21,8 @@ enum {
 	UNKNOWN_SOURCE,
 	FALSE_IDENTITY,
 	BAD_TOKEN,
+	BY_IMS,
+	UNTRUSTED_HEADERS,
 	PEER_QUOTA,
 	USER_QUOTA,
 	STATS_END
@@ -43,7 +45,8 @@ static void log_unknown(const struct sip_source *source)
 	log_write_limited(
 	    &rate, LOG_WARNING, "migration",
 	    "msg=\"unknown peer refused: if it is one of ours, add "
-	    "it to mc_server, mc_peer or migration.clients\" "
+	    "it to mc_server, mc_peer, migration.clients or "
+	    "ims.peers\" "
 	    "source=%s port=%u",
 	    source->host, source->port);
 }
@@ -52,7 +55,17 @@ static bool may_be_client(const struct migration_module *module,
 			  const struct sip_source *source)
 {
 	return !module->settings->clients.count ||
-	       sources_have(&module->access->clients, source);
+	       sources_have(&module->access->clients, source) ||
+	       network_is_ims(module, source);
+}
+
+const char *const *access_client_names(const struct migration_module *module,
+				       size_t *count)
+{
+	const struct sources *clients = &module->access->clients;
+
+	*count = clients->name_count;
+	return (const char *const *)clients->names;
 }
 
 bool access_source(void *arg, const struct sip_source *source,
@@ -171,13 +184,35 @@ static struct refusal check_token(struct migration_module *module,
 	return (struct refusal){ 403, "101 service authorisation failed" };
 }
 
+/* What anybody else says in the IMS's header fields is not looked at. */
+static struct refusal check_network(struct migration_module *module,
+				    const struct mcinfo *info,
+				    const struct sip_inbound *message,
+				    struct event *event)
+{
+	struct access *access = module->access;
+	struct refusal refusal = taken;
+
+	if (network_is_ims(module, &message->source)) {
+		refusal = network_check(module, info, message, event);
+		if (refusal.status)
+			stat_increment(&access->stats[BY_IMS]);
+	} else if (module->core->ims && event->kind == EVENT_CLIENT_REQUEST &&
+		   network_is_claimed(message)) {
+		stat_increment(&access->stats[UNTRUSTED_HEADERS]);
+	}
+	return refusal;
+}
+
 struct refusal access_check(struct migration_module *module,
 			    const struct mcinfo *info,
 			    const struct sip_inbound *message,
 			    struct event *event)
 {
-	struct refusal refusal;
+	struct refusal refusal = check_network(module, info, message, event);
 
+	if (refusal.status)
+		return refusal;
 	if (event->kind != EVENT_CLIENT_REQUEST)
 		return check_peer(module, message, event);
 	refusal = check_token(module, info, event);
@@ -268,6 +303,15 @@ static void add_stats(struct migration_module *module)
 					     "another MC system" },
 		[BAD_TOKEN] = { .name = "migration.refused_token",
 				.help = "403: access token missing or wrong" },
+		[BY_IMS] = { .name = "migration.refused_ims",
+			     .help = "403: requests through the IMS with "
+				     "another Route, identity, service or "
+				     "session case than a client's own has" },
+		[UNTRUSTED_HEADERS] = { .name = "migration.untrusted_headers",
+					.help = "Clients' requests from "
+						"elsewhere with header fields "
+						"of an IMS, which count for "
+						"nothing" },
 		[PEER_QUOTA] = { .name = "migration.over_peer_rate",
 				 .help = "503: more than migration.peer_rate" },
 		[USER_QUOTA] = { .name = "migration.over_user_rate",

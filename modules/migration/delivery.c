@@ -160,6 +160,8 @@ static int tell_store(struct delivery *delivery, enum event_kind kind,
 	memcpy(event.partner_id, procedure->partner_id, MCID_SIZE);
 	memcpy(event.peer_system, procedure->peer_system, SYSTEM_NAME_SIZE);
 	memcpy(event.client_uri, procedure->client_uri, CLIENT_URI_SIZE);
+	memcpy(event.client_identity, procedure->client_identity,
+	       CLIENT_IDENTITY_SIZE);
 	return store_transition(module->core->store, &event, stored, module,
 				delivery->handle);
 }
@@ -440,6 +442,7 @@ static void update_slot(struct delivery *delivery, unsigned slot,
 	if (was_owed && !(slot == TO_CLIENT && client_moved))
 		return;
 	owed->attempt = 0;
+	owed->tried = 0;
 	attempt(delivery, owed);
 }
 
@@ -518,7 +521,9 @@ static void update_one(struct migration_module *module,
 	    delivery->procedure.deadline_us != procedure->deadline_us ||
 	    delivery->procedure.state != procedure->state;
 	client_moved =
-	    strcmp(delivery->procedure.client_uri, procedure->client_uri) != 0;
+	    strcmp(delivery->procedure.client_uri, procedure->client_uri) ||
+	    strcmp(delivery->procedure.client_identity,
+		   procedure->client_identity);
 	delivery->procedure = *procedure;
 	/* Not running: there was no memory for it. */
 	if (timing_changed || !timer_is_running(&delivery->deadline))

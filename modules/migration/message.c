@@ -7,9 +7,12 @@
 
 #include "base/log.h"
 #include "migration/migration.h"
+#include "module/ims.h"
 
 #define SYSTEM_URI_SIZE (SYSTEM_NAME_SIZE + 8)
 #define IDENTITY_SIZE (SYSTEM_URI_SIZE + 2)
+#define CHARGING_SIZE (UUID_TEXT_SIZE + SYSTEM_NAME_SIZE + 32)
+#define HEADERS_MAX 5
 
 static bool hop_is_down(void *arg, const char *uri)
 {
@@ -53,18 +56,52 @@ static bool is_withheld(const struct message *message)
 		!message->cause);
 }
 
-/* 0; ENXIO: the system has left the directory; ENOENT: no way for now. */
+/* A client that came through the IMS is found by its identity there. */
+static bool is_by_ims(const struct migration_module *module,
+		      const struct message *message)
+{
+	return message->kind == MESSAGE_RESPONSE_TO_CLIENT &&
+	       *message->procedure->client_identity && module->core->ims;
+}
+
+/* 0, or ENOENT. */
+static int find_ims_hop(struct migration_module *module,
+			const struct procedure *procedure, uint32_t *tried,
+			struct sip_outbound *outbound, const char **routep)
+{
+	struct ims_hop hop;
+	bool is_last;
+
+	if (!network_next_hop(module, procedure, tried, &hop, &is_last))
+		return ENOENT;
+	if (!is_last)
+		outbound->deadline_ms = module->settings->failover_deadline_ms;
+	outbound->next_hop = hop.uri;
+	outbound->certificate_names = hop.certificate_names;
+	outbound->certificate_name_count = hop.certificate_name_count;
+	*routep = hop.route;
+	return 0;
+}
+
+/*
+ * `*routep` is set for a way through the IMS. 0; ENXIO: the system has left the
+ * directory; ENOENT: no way for now.
+ */
 static int find_next_hop(struct migration_module *module,
 			 const struct message *message, uint32_t *tried,
-			 struct sip_outbound *outbound)
+			 struct sip_outbound *outbound, const char **routep)
 {
 	const struct directory *directory =
 	    store_directory(module->core->store);
 	const struct procedure *procedure = message->procedure;
 	const struct directory_system *system;
 
+	if (is_by_ims(module, message))
+		return find_ims_hop(module, procedure, tried, outbound, routep);
 	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT) {
 		outbound->next_hop = procedure->client_uri;
+		outbound->certificate_names = access_client_names(
+		    module, &outbound->certificate_name_count);
 		return 0;
 	}
 	system = directory_find_system(directory, procedure->peer_system);
@@ -72,6 +109,8 @@ static int find_next_hop(struct migration_module *module,
 		return ENXIO;
 	if (!system->enabled && is_withheld(message))
 		return ENOENT;
+	outbound->certificate_names = directory_certificate_names(
+	    directory, system, &outbound->certificate_name_count);
 	outbound->next_hop =
 	    next_hop_of(module, directory_next_hops(directory, system),
 			&procedure->id, tried, &outbound->deadline_ms);
@@ -129,6 +168,18 @@ static void log_sent(const struct message *message, const char *next_hop)
 		  next_hop);
 }
 
+/* TS 24.229 5.7.1.5: the charging identity of a request that begins here. */
+static void make_charging_vector(const struct migration_module *module,
+				 char text[CHARGING_SIZE])
+{
+	char id[UUID_TEXT_SIZE];
+	struct uuid icid;
+
+	uuid_random(&icid);
+	snprintf(text, CHARGING_SIZE, "icid-value=\"%s\";orig-ioi=\"%s\"",
+		 uuid_to_text(&icid, id), module->core->system);
+}
+
 int message_send(struct migration_module *module, const struct message *message,
 		 uint32_t *tried, sip_answer_h *answered, handle_t handle)
 {
@@ -136,8 +187,8 @@ int message_send(struct migration_module *module, const struct message *message,
 	const struct mc_service_info *service =
 	    mc_service_info(message->service);
 	char own_uri[SYSTEM_URI_SIZE], peer_uri[SYSTEM_URI_SIZE];
-	char identity[IDENTITY_SIZE];
-	struct sip_header headers[] = {
+	char identity[IDENTITY_SIZE], charging[CHARGING_SIZE];
+	struct sip_header headers[HEADERS_MAX] = {
 		{ "P-Asserted-Identity", identity },
 		{ "P-Asserted-Service", service->icsi },
 		{ "Accept-Contact", service->accept_contact },
@@ -147,12 +198,13 @@ int message_send(struct migration_module *module, const struct message *message,
 		.from = own_uri,
 		.to = peer_uri,
 		.headers = headers,
-		.header_count = sizeof(headers) / sizeof(*headers),
+		.header_count = 3,
 		.content_type = service->content_type,
 		.deadline_ms = module->settings->attempt_deadline_ms,
 	};
+	const char *route = NULL;
 	char *body;
-	int err = find_next_hop(module, message, tried, &outbound);
+	int err = find_next_hop(module, message, tried, &outbound, &route);
 
 	if (err)
 		return err;
@@ -165,6 +217,14 @@ int message_send(struct migration_module *module, const struct message *message,
 	snprintf(identity, sizeof(identity), "<%s>", own_uri);
 	if (message->kind == MESSAGE_RESPONSE_TO_CLIENT)
 		outbound.request_uri = outbound.to = procedure->partner_id;
+	if (route) {
+		outbound.request_uri = outbound.to = procedure->client_identity;
+		make_charging_vector(module, charging);
+		headers[outbound.header_count++] =
+		    (struct sip_header){ "Route", route };
+		headers[outbound.header_count++] =
+		    (struct sip_header){ "P-Charging-Vector", charging };
+	}
 	log_sent(message, outbound.next_hop);
 	err = sip_send(module->core->sip, &outbound, answered, module, handle);
 	free(body);

@@ -4,6 +4,8 @@
  * 10.6.3. Which role a message means follows from the domains of its IDs.
  *
  *   access.c    who may speak: sources, identities, credentials, quotas
+ *   network.c   clients behind the IMS: what it says of them, the way back
+ *   home.c      users who are registered at home again
  *   inbound.c   a MESSAGE becomes an event; the store's result its answer
  *   delivery.c  what a procedure owes is sent until it is taken
  *   message.c   procedure -> SIP MESSAGE
@@ -29,6 +31,7 @@ struct migration_settings {
 	uint32_t
 	    deliveries_max; /* kept in memory; the rest waits in the store */
 	bool notify_primary;
+	bool returned_home;
 	char *pinning;		       /* "required" or "lab" */
 	char *tokens;		       /* "required" or "lab" */
 	uint32_t peer_rate, user_rate; /* requests a second; 0: any number */
@@ -47,10 +50,11 @@ struct migration_module {
 	const struct migration_settings *settings;
 	struct mcinfo_parser *parser;
 	struct handle_table *inbound; /* struct inbound: waits for the store */
+	struct handle_table *homecomings; /* REGISTERs that wait for it */
 	struct delivery_list *deliveries;
 	bool draining; /* nothing is sent again: it waits for the restart */
 	struct access *access;
-	struct statistic requests, refused, unavailable;
+	struct statistic requests, refused, unavailable, returned_home;
 };
 
 /* Why a request is not taken; status 0: it is. */
@@ -77,6 +81,35 @@ struct refusal access_check(struct migration_module *module,
 			    const struct mcinfo *info,
 			    const struct sip_inbound *message,
 			    struct event *event);
+
+/* For sip_outbound: what the certificate of a client's own node may say. */
+const char *const *access_client_names(const struct migration_module *module,
+				       size_t *count);
+
+/* network.c */
+
+struct ims_hop;
+bool network_is_ims(const struct migration_module *module,
+		    const struct sip_source *source);
+/* Of a request from the IMS: sets event->client_identity of a client's. */
+struct refusal network_check(const struct migration_module *module,
+			     const struct mcinfo *info,
+			     const struct sip_inbound *message,
+			     struct event *event);
+/* Whether it has header fields that only an IMS may set. */
+bool network_is_claimed(const struct sip_inbound *message);
+/* False: there is no way; else `tried` is brought up to date, as by
+ * message_send(). */
+bool network_next_hop(struct migration_module *module,
+		      const struct procedure *procedure, uint32_t *tried,
+		      struct ims_hop *hop, bool *is_last);
+
+/* home.c */
+
+/* Whether registrations are listened to. 0; EINVAL (logged): by nobody. */
+int home_watch(struct migration_module *module, bool wanted);
+/* An ims_registered_h. */
+bool home_registered(void *arg, const char *identity, handle_t transaction);
 
 /* inbound.c */
 void inbound_message(void *arg, const struct sip_inbound *message);

@@ -94,6 +94,13 @@ static const struct setting settings[] = {
 	  .help = "Whether the primary MC system is told of a "
 		  "de-authorization (10.6.3.3.2 steps 3-10)",
 	  SETTING(notify_primary) },
+	{ .name = "returned_home",
+	  .type = SETTING_BOOL,
+	  .default_value = "false",
+	  .reloadable = true,
+	  .help = "Whether a user of ours who registers with the IMS here is "
+		  "home again in each MC service (module ims)",
+	  SETTING(returned_home) },
 	{ .name = "pinning",
 	  .type = SETTING_STRING,
 	  .default_value = "required",
@@ -173,9 +180,16 @@ static void add_stats(struct migration_module *module)
 		.kind = STATS_COUNTER,
 		.help = "Requests answered 503",
 	};
+	module->returned_home = (struct statistic){
+		.name = "migration.returned_home",
+		.kind = STATS_COUNTER,
+		.help = "Users home again by a registration, each MC service "
+			"for itself",
+	};
 	stats_add(module->core->stats, &module->requests);
 	stats_add(module->core->stats, &module->refused);
 	stats_add(module->core->stats, &module->unavailable);
+	stats_add(module->core->stats, &module->returned_home);
 }
 
 static void stop(void *context)
@@ -187,6 +201,7 @@ static void stop(void *context)
 		sip_set_message_handler(module->core->sip, NULL, NULL);
 		sip_set_source_handler(module->core->sip, NULL, NULL);
 	}
+	home_watch(module, false);
 	if (module->core->store)
 		store_set_live_handler(module->core->store, NULL, NULL);
 	delivery_list_destroy(module);
@@ -194,11 +209,16 @@ static void stop(void *context)
 		handle_drain(module->inbound, inbound_free);
 		handle_table_destroy(module->inbound);
 	}
+	if (module->homecomings) {
+		handle_drain(module->homecomings, free);
+		handle_table_destroy(module->homecomings);
+	}
 	mcinfo_parser_destroy(module->parser);
 	access_destroy(module);
 	stats_remove(stats, &module->requests);
 	stats_remove(stats, &module->refused);
 	stats_remove(stats, &module->unavailable);
+	stats_remove(stats, &module->returned_home);
 	free(module);
 }
 
@@ -219,9 +239,13 @@ static int init(struct core *core, const void *values, void **contextp)
 	if (!err)
 		err = handle_table_create(&module->inbound, INBOUND_MAX);
 	if (!err)
+		err = handle_table_create(&module->homecomings, INBOUND_MAX);
+	if (!err)
 		err = delivery_list_create(module);
 	if (!err)
 		err = access_create(module);
+	if (!err)
+		err = home_watch(module, module->settings->returned_home);
 	if (err) {
 		stop(module);
 		return err;
@@ -248,12 +272,17 @@ static int start(void *context)
 static int reload(void *context, const void *values)
 {
 	struct migration_module *module = context;
-	int err = check_settings(values);
+	const struct migration_settings *new = values;
+	int err = check_settings(new);
 
+	if (!err && new->returned_home && !module->core->ims)
+		err = home_watch(module, true);
 	if (!err)
-		err = access_reload(module, values);
-	if (!err)
-		module->settings = values;
+		err = access_reload(module, new);
+	if (err)
+		return err;
+	module->settings = new;
+	home_watch(module, new->returned_home);
 	return err;
 }
 
@@ -268,7 +297,8 @@ static size_t pending(void *context)
 {
 	struct migration_module *module = context;
 
-	return handle_count(module->inbound) + delivery_in_flight(module);
+	return handle_count(module->inbound) +
+	       handle_count(module->homecomings) + delivery_in_flight(module);
 }
 
 MODULE_EXPORT const struct module mcmig_module = {
