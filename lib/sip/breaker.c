@@ -27,6 +27,7 @@ struct hop {
 	char uri[SIP_URI_SIZE];
 	struct sip_stack *stack;
 	enum sip_side side;   /* of the request that failed last */
+	struct names *names;  /* its too; NULL: none */
 	uint32_t failures;    /* in a row */
 	uint64_t since_ms;    /* the first of them was sent, or it went down */
 	uint64_t answered_ms; /* the last answer came */
@@ -58,6 +59,7 @@ static void forget(struct hop *hop)
 	HASH_DEL(breaker->by_uri, hop);
 	DL_DELETE(breaker->by_use, hop);
 	breaker->down -= hop->is_down;
+	free(hop->names);
 	free(hop);
 	show_gauge(stack);
 }
@@ -155,6 +157,10 @@ static void send_probe(struct hop *hop)
 			       INTERVAL_PERCENT_MIN,
 	};
 
+	if (hop->names) {
+		options.certificate_names = hop->names->items;
+		options.certificate_name_count = hop->names->count;
+	}
 	snprintf(uri, sizeof(uri), "%.*s", (int)strcspn(hop->uri, ";"),
 		 hop->uri);
 	/* What cannot be sent now is as good as not answered. */
@@ -235,8 +241,21 @@ void breaker_answered(struct sip_stack *stack, const char *next_hop)
 		come_up(hop);
 }
 
+/* Without memory those of before are kept. */
+static void keep_names(struct hop *hop, const struct names *names)
+{
+	struct names *copy =
+	    names ? names_copy(names->items, names->count) : NULL;
+
+	if (!copy)
+		return;
+	free(hop->names);
+	hop->names = copy;
+}
+
 void breaker_failed(struct sip_stack *stack, const char *next_hop,
-		    enum sip_side side, uint64_t sent_ms, const char *why)
+		    enum sip_side side, uint64_t sent_ms,
+		    const struct names *names, const char *why)
 {
 	struct hop *hop = find(stack, next_hop);
 
@@ -244,6 +263,7 @@ void breaker_failed(struct sip_stack *stack, const char *next_hop,
 	if (!hop || sent_ms < hop->answered_ms)
 		return;
 	hop->side = side;
+	keep_names(hop, names);
 	if (hop->is_down)
 		return;
 	if (!hop->failures++)

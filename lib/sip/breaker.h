@@ -9,6 +9,7 @@
 #define MCMIG_SIP_BREAKER_H
 
 #include "sip/internal.h"
+#include "sip/names.h"
 
 struct breaker;
 
@@ -21,8 +22,10 @@ void breaker_destroy(struct sip_stack *stack);
 bool breaker_is_down(struct sip *base, const char *next_hop);
 /* An answer has come from it, of whatever kind. */
 void breaker_answered(struct sip_stack *stack, const char *next_hop);
-/* What was sent to it at `sent_ms` has found none; `why` for the log. */
+/* What was sent to it at `sent_ms` has found none; `why` for the log. `names`
+ * (NULL but on TLS) are those that probes will have it prove. */
 void breaker_failed(struct sip_stack *stack, const char *next_hop,
-		    enum sip_side side, uint64_t sent_ms, const char *why);
+		    enum sip_side side, uint64_t sent_ms,
+		    const struct names *names, const char *why);
 
 #endif

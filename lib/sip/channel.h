@@ -11,7 +11,8 @@
 struct channel {
 	enum sip_transport transport;
 	enum sip_side side;
-	tport_t *tport; /* NULL on TLS */
+	tport_t *tport;	     /* NULL on TLS */
+	handle_t connection; /* there this */
 };
 
 /* Without a reference. */
@@ -20,6 +21,16 @@ struct channel channel_of_tport(const struct sip_stack *stack, tport_t *tport);
 struct channel channel_hold(const struct channel *channel);
 void channel_release(struct channel *channel);
 /* False: the connection is gone, or going. */
-bool channel_is_open(const struct channel *channel);
+bool channel_is_open(const struct sip_stack *stack,
+		     const struct channel *channel);
+/* Names of the peer's certificate, on TLS; alive during the callback. */
+void channel_names(const struct sip_stack *stack, const struct channel *channel,
+		   struct sip_source *source);
+
+/* --- tls_reply.c --------------------------------------------------------- */
+
+/* Takes both messages over. 0, or -1: it will not leave. */
+int tls_reply(struct sip_stack *stack, const struct channel *channel,
+	      msg_t *reply, int status, const char *phrase, msg_t *request);
 
 #endif

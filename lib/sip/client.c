@@ -70,13 +70,14 @@ static void put_headers(struct writer *writer,
 	const struct peer *peer = transaction->peer;
 	const char *method = transaction->is_probe ? "OPTIONS" : "MESSAGE";
 	unsigned max_forwards = message->max_forwards;
+	static const char *const transports[] = { "UDP", "TCP", "TLS" };
 	bool is_udp = peer->transport == SIP_UDP;
 	char tag[MARK_SIZE];
 
 	mark_make(&transaction->stack->mark_key, client_unique(client), tag);
 	put(writer, "%s %s SIP/2.0\r\n", method, message->request_uri);
 	put(writer, "Via: SIP/2.0/%s %s;branch=%s%s\r\n",
-	    is_udp ? "UDP" : "TCP", peer->listener->sent_by,
+	    transports[peer->transport], peer->listener->sent_by,
 	    transaction->branch, is_udp ? ";rport" : "");
 	put(writer, "Max-Forwards: %u\r\n",
 	    max_forwards ? max_forwards : SIP_MAX_FORWARDS);
@@ -117,6 +118,18 @@ static int write_request(struct client_transaction *transaction,
 	return 0;
 }
 
+static int copy_names(struct client_transaction *transaction,
+		      const struct sip_outbound *message)
+{
+	if (transaction->peer->transport != SIP_TLS)
+		return 0;
+	if (!message->certificate_name_count)
+		return EINVAL;
+	transaction->names = names_copy(message->certificate_names,
+					message->certificate_name_count);
+	return transaction->names ? 0 : ENOMEM;
+}
+
 static int start(struct sip_stack *stack, const struct sip_outbound *message,
 		 bool is_probe, sip_answer_h *handler, void *arg,
 		 handle_t handle)
@@ -132,6 +145,8 @@ static int start(struct sip_stack *stack, const struct sip_outbound *message,
 	transaction->is_probe = is_probe;
 	err = peer_take(stack, message->next_hop, message->side,
 			&transaction->peer);
+	if (!err)
+		err = copy_names(transaction, message);
 	if (!err)
 		err = write_request(transaction, message);
 	if (err) {

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "sip/breaker.h"
+#include "sip/tls_connection.h"
 
 static void on_timer(void *arg);
 
@@ -110,6 +111,7 @@ client_transaction_find(const struct sip_stack *stack, const char *branch)
 
 static void release_connection(struct client_transaction *transaction)
 {
+	tls_outbound_release(transaction);
 	if (!transaction->connection)
 		return;
 	tport_release(transaction->connection, transaction->pending, NULL, NULL,
@@ -128,6 +130,7 @@ void client_transaction_free(struct client_transaction *transaction)
 	DL_DELETE(stack->client->all, transaction);
 	if (transaction->peer)
 		peer_give(stack->client, transaction->peer);
+	free(transaction->names);
 	free(transaction->text);
 	free(transaction);
 	show_gauge(stack);
@@ -146,8 +149,14 @@ void client_transaction_finish(struct client_transaction *transaction,
 
 /* --- Sending ------------------------------------------------------------- */
 
-/* The connection is gone. Sofia may tell so inside a send of another request:
- * the owner hears of it in the next turn. */
+void client_transaction_fail(struct client_transaction *transaction)
+{
+	transaction->failed = true;
+	timer_start(transaction->stack->timers, &transaction->timer, 0,
+		    on_timer, transaction);
+}
+
+/* Sofia may tell so inside a send of another request. */
 static void on_connection_error(tp_stack_t *agent, tp_client_t *client,
 				tport_t *tport, msg_t *msg, int error)
 {
@@ -157,10 +166,8 @@ static void on_connection_error(tp_stack_t *agent, tp_client_t *client,
 	(void)agent;
 	(void)tport;
 	(void)msg;
-	transaction->failed = true;
-	transaction->error = error;
-	timer_start(transaction->stack->timers, &transaction->timer, 0,
-		    on_timer, transaction);
+	transaction->reason = error ? strerror(error) : "connection closed";
+	client_transaction_fail(transaction);
 }
 
 static void watch_connection(struct client_transaction *transaction,
@@ -206,7 +213,7 @@ out:
 }
 
 /* 0, or -1: it did not leave. */
-static int send_text(struct client_transaction *transaction)
+static int send_by_sofia(struct client_transaction *transaction)
 {
 	const struct peer *peer = transaction->peer;
 	tp_name_t name = {
@@ -218,6 +225,7 @@ static int send_text(struct client_transaction *transaction)
 	msg_t *msg = make_message(transaction);
 	tport_t *used;
 
+	transaction->reason = strerror(ENOMEM);
 	if (!msg)
 		return -1;
 	/* The transport is the next hop's: no change to TCP by size. */
@@ -226,7 +234,16 @@ static int send_text(struct client_transaction *transaction)
 	msg_destroy(msg);
 	if (used)
 		watch_connection(transaction, used);
+	if (!used)
+		transaction->reason = strerror(EPIPE);
 	return used ? 0 : -1;
+}
+
+static int send_text(struct client_transaction *transaction)
+{
+	if (transaction->peer->transport == SIP_TLS)
+		return tls_outbound_send(transaction);
+	return send_by_sofia(transaction);
 }
 
 /* --- Time ---------------------------------------------------------------- */
@@ -249,7 +266,7 @@ static void fail(struct client_transaction *transaction, const char *why)
 	const struct peer *peer = transaction->peer;
 
 	breaker_failed(transaction->stack, peer->key + 1, peer->listener->side,
-		       transaction->sent_ms, why);
+		       transaction->sent_ms, transaction->names, why);
 	client_transaction_finish(transaction, &silence);
 }
 
@@ -257,7 +274,10 @@ static void fail(struct client_transaction *transaction, const char *why)
  * quarter of an hour with a connection that is dead. */
 static void end_dead_connection(const struct client_transaction *transaction)
 {
-	if (transaction->is_probe && transaction->connection)
+	if (!transaction->is_probe)
+		return;
+	tls_outbound_give_up(transaction);
+	if (transaction->connection)
 		tport_shutdown(transaction->connection, 2);
 }
 
@@ -269,9 +289,7 @@ static void on_timer(void *arg)
 	if (transaction->failed) {
 		client_transaction_count(transaction,
 					 SIP_COUNT_client_transport_failed);
-		fail(transaction, transaction->error
-				      ? strerror(transaction->error)
-				      : "connection closed");
+		fail(transaction, transaction->reason);
 		return;
 	}
 	if (clock_monotonic_ms() >= transaction->deadline_ms) {
@@ -298,10 +316,10 @@ void client_transaction_start(struct client_transaction *transaction,
 	transaction->deadline_ms = transaction->sent_ms + deadline_ms;
 	transaction->interval_ms = is_udp ? transaction->stack->t1_ms : 0;
 	wait_for_next(transaction);
-	/* On UDP the next repeat may get through; on TCP nothing will. */
+	/* On UDP the next repeat may get through; on a connection nothing
+	 * will. */
 	if (send_text(transaction) && !is_udp)
-		on_connection_error(NULL, (tp_client_t *)transaction, NULL,
-				    NULL, EPIPE);
+		client_transaction_fail(transaction);
 }
 
 void client_transaction_proceed(struct client_transaction *transaction)

@@ -11,6 +11,7 @@
 #include "base/keyed_hash.h"
 #include "base/timer.h"
 #include "sip/internal.h"
+#include "sip/names.h"
 
 #define BRANCH_SIZE 48
 
@@ -37,14 +38,18 @@ struct client_transaction {
 	handle_t handle;
 	uint64_t sent_ms;     /* on clock_monotonic_ms(), as is */
 	uint64_t deadline_ms; /* this */
-	uint32_t interval_ms; /* timer E; 0: TCP, nothing is repeated */
+	uint32_t interval_ms; /* timer E; 0: on a connection nothing repeats */
 	struct timer timer;   /* the next repeat or the deadline */
 	/* TCP: told when the connection fails. */
 	tport_t *connection;
 	int pending;
+	/* TLS: the connection that it waits on, or for. */
+	handle_t tls;
+	struct names *names; /* one of which the peer has to prove */
+	struct client_transaction *tls_prev, *tls_next;
 	bool failed;
-	int error;  /* why it failed; 0: closed */
-	char *text; /* the whole request */
+	const char *reason; /* why it failed: a literal, or of strerror() */
+	char *text;	    /* the whole request */
 	size_t bytes;
 	struct client_transaction *prev, *next; /* of all */
 };
@@ -78,6 +83,8 @@ client_transaction_find(const struct sip_stack *stack, const char *branch);
 /* Sends `text` for the first time; failures show as a missing answer. */
 void client_transaction_start(struct client_transaction *transaction,
 			      uint32_t deadline_ms);
+/* Its connection is gone: the owner hears of it in the next turn. */
+void client_transaction_fail(struct client_transaction *transaction);
 /* Counted if it is a MESSAGE. */
 void client_transaction_count(const struct client_transaction *transaction,
 			      enum sip_counter counter);

@@ -46,6 +46,24 @@ struct stats;
 	C(hops_come_up, "next hops that were down and answered again")         \
 	C(probes_sent, "OPTIONS requests sent to next hops that are down")     \
 	C(probes_answered, "of these, those that were answered")               \
+	C(tls_accepted, "TLS connections accepted")                            \
+	C(tls_opened, "TLS connections that we have opened")                   \
+	C(tls_handshakes_done, "TLS handshakes done")                          \
+	C(tls_handshakes_failed, "TLS handshakes that failed")                 \
+	C(tls_handshakes_timed_out, "TLS handshakes not done in time")         \
+	C(tls_handshakes_gave_way, "TLS handshakes ended for a newcomer's")    \
+	C(tls_refused_rate, "TLS connections refused: source's rate")          \
+	C(tls_refused_source, "TLS connections refused: source has too many")  \
+	C(tls_refused_full, "TLS connections refused: connections_max")        \
+	C(tls_other_name, "requests not sent: certificate has other names")    \
+	C(tls_idle, "TLS connections ended: idle")                             \
+	C(tls_unfinished, "TLS connections ended: message not whole in time")  \
+	C(tls_damaged, "TLS connections ended: damaged message")               \
+	C(tls_not_reading, "TLS connections ended: the peer does not read")    \
+	C(tls_expired, "TLS connections ended: certificate has expired")       \
+	C(tls_not_valid, "TLS connections ended: not valid after a reload")    \
+	G(tls_connections, "TLS connections, handshake done")                  \
+	G(tls_handshakes, "TLS handshakes under way")                          \
 	G(hops_down, "next hops that are down")                                \
 	G(server_pending, "server transactions that wait for our answer")      \
 	G(server_transactions, "server transactions remembered")               \

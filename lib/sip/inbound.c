@@ -12,12 +12,12 @@
 void inbound_source(const struct sip_stack *stack,
 		    const struct incoming *incoming, struct sip_source *source)
 {
-	(void)stack;
 	*source = (struct sip_source){
 		.transport = incoming->channel.transport,
 		.side = incoming->channel.side,
 	};
 	transport_source(incoming->msg, source->host, &source->port);
+	channel_names(stack, &incoming->channel, source);
 }
 
 static const char *url_text(msg_t *msg, const url_t *url)
@@ -39,19 +39,22 @@ const char *inbound_content_type(msg_t *msg, const sip_t *sip)
 	return sip_header_as_string(msg_home(msg), (const sip_header_t *)type);
 }
 
-/* RFC 3261 18.2.2: on TCP the source's port is of no use to a new connection;
- * the top Via's is where it listens. */
+/* RFC 3261 18.2.2: the source's port of a connection is of no use to a new
+ * one; the top Via's is where it listens. */
 void inbound_sender_uri(const struct sip_source *source, const sip_via_t *via,
 			char uri[SIP_URI_SIZE])
 {
+	static const char *const names[] = { "udp", "tcp", "tls" };
 	bool v6 = strchr(source->host, ':') != NULL;
 	unsigned long port = source->port;
 
-	if (source->transport == SIP_TCP)
-		port = via->v_port ? strtoul(via->v_port, NULL, 10) : 5060;
+	if (source->transport != SIP_UDP)
+		port = source->transport == SIP_TLS ? 5061 : 5060;
+	if (source->transport != SIP_UDP && via->v_port)
+		port = strtoul(via->v_port, NULL, 10);
 	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
 		 v6 ? "[" : "", source->host, v6 ? "]" : "", port,
-		 source->transport == SIP_TCP ? "tcp" : "udp");
+		 names[source->transport]);
 }
 
 void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,

@@ -21,10 +21,17 @@ struct breaker;
 struct channel;
 struct client_transactions;
 struct timers;
+struct tls_transport;
 
 #define ADDRESS_SIZE (SIP_HOST_SIZE + sizeof("[]:65535"))
 /* Document, token and a multipart around them: the same bound as the parser. */
 #define SIP_BODY_BYTES_MAX 65536
+/*
+ * Sofia compares it with what it can read from a connection, not with one
+ * message: less than mcmigd's receive buffer (src/overrides.c) and a message closes
+ * connections with many requests in them.
+ */
+#define AGENT_BYTES_MAX (256 * 1024)
 /* RFC 3261 table 4: T2 is 8 times T1, transactions live 64 times T1. */
 #define T2_IN_T1 8
 #define LIFETIME_IN_T1 64
@@ -35,9 +42,10 @@ struct listener {
 	enum sip_transport transport;
 	enum sip_side side;
 	int family;
-	tport_t *tport;		    /* the agent's */
-	char address[ADDRESS_SIZE]; /* as bound */
-	char sent_by[ADDRESS_SIZE]; /* for our Via: never a wildcard */
+	tport_t *tport;			/* the agent's; NULL on TLS */
+	const struct tls_listener *tls; /* NULL without TLS */
+	char address[ADDRESS_SIZE];	/* as bound */
+	char sent_by[ADDRESS_SIZE];	/* for our Via: never a wildcard */
 };
 
 struct sip_stack {
@@ -68,12 +76,14 @@ struct sip_stack {
 
 	struct client_transactions *client;
 	struct breaker *breaker;
+	struct tls_transport *tls;
 	struct timer silent;
 };
 
 /* --- transport.c --------------------------------------------------------- */
 
-/* Binds one entry of `listen`; fills `listener`. 0, EINVAL, EADDRINUSE. */
+/* Binds one entry of `listen` for the side of `listener`, and fills the rest of
+ * it. 0, EINVAL, EADDRINUSE, ENOMEM. */
 int transport_listen(struct sip_stack *stack, const char *entry,
 		     struct listener *listener);
 /* NULL: nothing of ours on that side has that transport and family. */
@@ -82,9 +92,11 @@ const struct listener *transport_find(const struct sip_stack *stack,
 				      enum sip_side side);
 /* By which side something came: `tport` is a listener's, or a connection's. */
 enum sip_side transport_side(const struct sip_stack *stack, tport_t *tport);
-/* 0, or an errno: whose connection it is. */
+/* 0, or an errno: whose connection it is. On TLS its names are not known. */
 int transport_connection(const struct sip_stack *stack, int connection,
 			 struct sip_source *source);
+/* "HOST:PORT", brackets around IPv6. */
+void transport_describe(const su_sockaddr_t *address, char *text, size_t size);
 /* A numeric address as text without brackets. */
 void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port);
 

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_PORT "5060"
-
 static int parse_transport(const char *text, enum sip_transport *transport)
 {
 	if (!strcasecmp(text, ";transport=udp"))
 		*transport = SIP_UDP;
 	else if (!strcasecmp(text, ";transport=tcp"))
 		*transport = SIP_TCP;
+	else if (!strcasecmp(text, ";transport=tls"))
+		*transport = SIP_TLS;
 	else
 		return EINVAL;
 	return 0;
@@ -32,11 +32,12 @@ static int copy(char *target, size_t size, const char *text, size_t bytes)
 
 static int parse_port(struct peer *peer, const char *text, size_t bytes)
 {
+	const char *usual = peer->transport == SIP_TLS ? "5061" : "5060";
 	unsigned long port;
 
 	if (!bytes)
-		return copy(peer->port, sizeof(peer->port), DEFAULT_PORT,
-			    strlen(DEFAULT_PORT));
+		return copy(peer->port, sizeof(peer->port), usual,
+			    strlen(usual));
 	if (*text != ':' || strspn(text + 1, "0123456789") != bytes - 1)
 		return EINVAL;
 	port = strtoul(text + 1, NULL, 10);
@@ -62,7 +63,7 @@ static int parse_family(const struct peer *peer, int *family)
 	return 0;
 }
 
-/* sip:HOST[:PORT];transport=udp|tcp, HOST an IPv4 literal or [IPv6]. */
+/* sip:HOST[:PORT];transport=udp|tcp|tls, HOST an IPv4 literal or [IPv6]. */
 static int parse(struct peer *peer, const char *next_hop, int *family)
 {
 	const char *host = next_hop + 4, *parameters = strchr(next_hop, ';');
@@ -76,8 +77,8 @@ static int parse(struct peer *peer, const char *next_hop, int *family)
 		host_bytes++;
 	if (host_bytes > bytes ||
 	    copy(peer->host, sizeof(peer->host), host, host_bytes) ||
-	    parse_port(peer, host + host_bytes, bytes - host_bytes) ||
-	    parse_transport(parameters, &peer->transport))
+	    parse_transport(parameters, &peer->transport) ||
+	    parse_port(peer, host + host_bytes, bytes - host_bytes))
 		return EINVAL;
 	return parse_family(peer, family);
 }

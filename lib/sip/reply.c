@@ -42,37 +42,55 @@ static void add_to_tag(msg_t *reply, sip_t *sip, const sip_t *request,
 		sip_to_tag(msg_home(reply), sip->sip_to, to_tag);
 }
 
+static int add_headers(msg_t *reply, sip_t *sip, const struct answer *answer,
+		       const char *extra)
+{
+	char retry_after[16];
+
+	snprintf(retry_after, sizeof(retry_after), "%u", answer->retry_after_s);
+	return sip_add_tl(
+	    reply, sip, SIPTAG_WARNING_STR(answer->warning),
+	    SIPTAG_RETRY_AFTER_STR(answer->retry_after_s ? retry_after : NULL),
+	    SIPTAG_ACCEPT_STR(answer->accept), SIPTAG_HEADER_STR(extra),
+	    TAG_END());
+}
+
+/* Takes both messages over. 0, or -1. */
+static int send_reply(struct sip_stack *stack, msg_t *reply, msg_t *request,
+		      const struct channel *channel,
+		      const struct answer *answer)
+{
+	if (channel->transport == SIP_TLS)
+		return tls_reply(stack, channel, reply, answer->status,
+				 phrase_of(answer), request);
+	return nta_msg_mreply(stack->agent, reply, sip_object(reply),
+			      answer->status, phrase_of(answer), request,
+			      NTATAG_TPORT(channel->tport), TAG_END());
+}
+
 void reply_send(struct sip_stack *stack, msg_t *request,
 		const struct channel *channel, const char *to_tag,
 		const struct answer *answer, const char *extra)
 {
-	char retry_after[16];
 	msg_t *reply;
 	sip_t *sip;
 
 	/* Sofia would answer on a new connection to wherever Via points. */
-	if (!channel_is_open(channel)) {
+	if (!channel_is_open(stack, channel)) {
 		sip_count(stack->counters, SIP_COUNT_dropped_connection_gone);
 		msg_destroy(request);
 		return;
 	}
 	reply = nta_msg_create(stack->agent, 0);
 	sip = sip_object(reply);
-	if (!sip) {
+	if (!sip || add_headers(reply, sip, answer, extra) < 0) {
 		sip_count(stack->counters, SIP_COUNT_dropped_send_failed);
+		msg_destroy(reply);
 		msg_destroy(request);
 		return;
 	}
 	add_to_tag(reply, sip, sip_object(request), to_tag);
-	snprintf(retry_after, sizeof(retry_after), "%u", answer->retry_after_s);
-	if (nta_msg_mreply(stack->agent, reply, sip, answer->status,
-			   phrase_of(answer), request,
-			   NTATAG_TPORT(channel->tport),
-			   SIPTAG_WARNING_STR(answer->warning),
-			   SIPTAG_RETRY_AFTER_STR(
-			       answer->retry_after_s ? retry_after : NULL),
-			   SIPTAG_ACCEPT_STR(answer->accept),
-			   SIPTAG_HEADER_STR(extra), TAG_END()) < 0)
+	if (send_reply(stack, reply, request, channel, answer) < 0)
 		sip_count(stack->counters, SIP_COUNT_dropped_send_failed);
 	else
 		count_reply(stack->counters, answer->status);

@@ -15,13 +15,8 @@
 #include "loop/loop.h"
 #include "sip/breaker.h"
 #include "sip/channel.h"
+#include "sip/tls_transport.h"
 
-/*
- * Sofia compares it with what it can read from a connection, not with one
- * message: less than mcmigd's receive buffer (src/overrides.c) and a message closes
- * connections with many requests in them.
- */
-#define AGENT_BYTES_MAX (256 * 1024)
 #define PROBE_INTERVAL_MS_MIN 100
 
 /* Requests, and the answers that belong to no transaction of Sofia's: all. */
@@ -118,11 +113,12 @@ static int listen_on(struct sip_stack *stack, enum sip_side side,
 	for (size_t i = 0; i < count; i++) {
 		struct listener *listener =
 		    &stack->listeners[stack->listener_count];
-		int err = transport_listen(stack, entries[i], listener);
+		int err;
 
+		listener->side = side;
+		err = transport_listen(stack, entries[i], listener);
 		if (err)
 			return err;
-		listener->side = side;
 		stack->listener_count++;
 	}
 	return 0;
@@ -173,6 +169,8 @@ static int fill(struct sip_stack *stack, const struct sip_stack_config *config)
 	if (!err)
 		err = create_agent(stack);
 	if (!err)
+		err = tls_transport_create(stack, config);
+	if (!err)
 		err = listen_all(stack, config);
 	if (!err)
 		err = silent_start(stack);
@@ -214,6 +212,7 @@ void sip_stack_destroy(struct sip_stack *stack)
 	timer_stop(stack->timers, &stack->silent);
 	server_destroy(stack);
 	client_destroy(stack);
+	tls_transport_destroy(stack);
 	if (stack->agent)
 		nta_agent_destroy(stack->agent);
 	sip_counters_destroy(stack->counters);
@@ -237,9 +236,13 @@ bool sip_stack_admits(const struct sip_stack *stack, int connection)
 	struct sip_reply refusal = { 0 };
 	struct sip_source source;
 
-	return !stack->source_handler ||
-	       (!transport_connection(stack, connection, &source) &&
-		stack->source_handler(stack->source_arg, &source, &refusal));
+	if (!stack->source_handler)
+		return true;
+	if (transport_connection(stack, connection, &source))
+		return false;
+	/* Who it is comes out later; until then other bounds hold. */
+	return source.transport == SIP_TLS ||
+	       stack->source_handler(stack->source_arg, &source, &refusal);
 }
 
 void sip_stack_drain(struct sip_stack *stack)

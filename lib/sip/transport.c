@@ -13,6 +13,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "base/log.h"
+#include "sip/tls_transport.h"
 
 /* The cap of Sofia, for the listen backlog and each connection's sends. */
 #define QUEUE_SIZE 1000
@@ -50,7 +51,7 @@ static int family_of(const char *host)
 	return AF_UNSPEC;
 }
 
-/* "udp:127.0.0.1:5060", "tcp:[::1]:0" */
+/* "udp:127.0.0.1:5060", "tcp:[::1]:0", "tls:127.0.0.1:5061" */
 static int parse_entry(const char *entry, struct endpoint *endpoint)
 {
 	const char *host = entry + 4, *port = strrchr(entry, ':');
@@ -60,6 +61,8 @@ static int parse_entry(const char *entry, struct endpoint *endpoint)
 		endpoint->transport = SIP_UDP;
 	else if (!strncmp(entry, "tcp:", 4))
 		endpoint->transport = SIP_TCP;
+	else if (!strncmp(entry, "tls:", 4))
+		endpoint->transport = SIP_TLS;
 	else
 		return EINVAL;
 	if (port <= host)
@@ -145,8 +148,9 @@ int sip_listen_check(const char *entry, bool has_sides)
 
 	if (parse_entry(entry, &endpoint)) {
 		log_error("sip",
-			  "msg=\"listen: write udp:ADDRESS:PORT or "
-			  "tcp:ADDRESS:PORT, IPv6 in brackets\" entry=\"%s\"",
+			  "msg=\"listen: write udp:ADDRESS:PORT, "
+			  "tcp:ADDRESS:PORT or tls:ADDRESS:PORT, IPv6 in "
+			  "brackets\" entry=\"%s\"",
 			  entry);
 		return EINVAL;
 	}
@@ -162,17 +166,14 @@ int sip_listen_check(const char *entry, bool has_sides)
 	return 0;
 }
 
-int transport_listen(struct sip_stack *stack, const char *entry,
-		     struct listener *listener)
+static int listen_by_sofia(struct sip_stack *stack, const char *entry,
+			   const struct endpoint *endpoint,
+			   struct listener *listener)
 {
-	struct endpoint endpoint;
 	char url[128];
 	int err;
 
-	if (sip_listen_check(entry, stack->has_sides) ||
-	    parse_entry(entry, &endpoint))
-		return EINVAL;
-	make_url(&endpoint, url, sizeof(url));
+	make_url(endpoint, url, sizeof(url));
 	if (nta_agent_add_tport(
 		stack->agent, (const url_string_t *)url,
 		TPTAG_QUEUESIZE(QUEUE_SIZE), TPTAG_UDP_RMEM(UDP_BUFFER_BYTES),
@@ -192,11 +193,39 @@ int transport_listen(struct sip_stack *stack, const char *entry,
 			  entry, strerror(err));
 		return err == EADDRINUSE ? EADDRINUSE : EINVAL;
 	}
-	listener->transport = endpoint.transport;
-	listener->family = endpoint.family;
+	listener->transport = endpoint->transport;
+	listener->family = endpoint->family;
 	listener->tport = last_primary(stack->agent);
-	describe(stack, &endpoint, listener);
+	describe(stack, endpoint, listener);
 	return 0;
+}
+
+static void make_address(const struct endpoint *endpoint,
+			 su_sockaddr_t *address)
+{
+	*address = (su_sockaddr_t){ 0 };
+	address->su_family = (sa_family_t)endpoint->family;
+	address->su_port = htons((uint16_t)endpoint->port);
+	if (endpoint->family == AF_INET6)
+		inet_pton(AF_INET6, endpoint->host,
+			  &address->su_sin6.sin6_addr);
+	else
+		inet_pton(AF_INET, endpoint->host, &address->su_sin.sin_addr);
+}
+
+int transport_listen(struct sip_stack *stack, const char *entry,
+		     struct listener *listener)
+{
+	struct endpoint endpoint;
+	su_sockaddr_t address;
+
+	if (sip_listen_check(entry, stack->has_sides) ||
+	    parse_entry(entry, &endpoint))
+		return EINVAL;
+	if (endpoint.transport != SIP_TLS)
+		return listen_by_sofia(stack, entry, &endpoint, listener);
+	make_address(&endpoint, &address);
+	return tls_listen(stack, entry, &address, listener);
 }
 
 const struct listener *transport_find(const struct sip_stack *stack,
@@ -241,32 +270,59 @@ void transport_source(msg_t *msg, char host[SIP_HOST_SIZE], uint16_t *port)
 	describe_address(msg_addr(msg), host, port);
 }
 
-static enum sip_side side_of(const struct sip_stack *stack,
-			     const su_sockaddr_t *own)
+void transport_describe(const su_sockaddr_t *address, char *text, size_t size)
 {
-	char host[SIP_HOST_SIZE], address[ADDRESS_SIZE];
+	char host[SIP_HOST_SIZE];
 	uint16_t port;
 
-	describe_address(own, host, &port);
-	snprintf(address, sizeof(address),
-		 own->su_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
-	for (size_t i = 0; i < stack->listener_count; i++)
-		if (!strcmp(stack->listeners[i].address, address))
-			return stack->listeners[i].side;
-	return SIP_INSIDE;
+	describe_address(address, host, &port);
+	snprintf(text, size,
+		 address->su_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+		 port);
+}
+
+static bool has_port(const struct listener *listener, const su_sockaddr_t *own)
+{
+	const char *port = strrchr(listener->address, ':') + 1;
+
+	return strtoul(port, NULL, 10) == ntohs(own->su_port);
+}
+
+/* NULL: none, or a wildcard without TLS. */
+static const struct listener *listener_of(const struct sip_stack *stack,
+					  const su_sockaddr_t *own)
+{
+	char address[ADDRESS_SIZE];
+
+	transport_describe(own, address, sizeof(address));
+	for (size_t i = 0; i < stack->listener_count; i++) {
+		const struct listener *each = &stack->listeners[i];
+
+		if (each->transport != SIP_UDP &&
+		    !strcmp(each->address, address))
+			return each;
+		if (each->transport == SIP_TLS && !stack->has_sides &&
+		    has_port(each, own))
+			return each;
+	}
+	return NULL;
 }
 
 int transport_connection(const struct sip_stack *stack, int connection,
 			 struct sip_source *source)
 {
 	su_sockaddr_t own = { 0 }, peer = { 0 };
+	const struct listener *listener;
 	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
 
 	if (getsockname(connection, &own.su_sa, &own_bytes) ||
 	    getpeername(connection, &peer.su_sa, &peer_bytes))
 		return errno;
-	*source = (struct sip_source){ .transport = SIP_TCP,
-				       .side = side_of(stack, &own) };
+	listener = listener_of(stack, &own);
+	*source = (struct sip_source){
+		.transport = listener ? listener->transport : SIP_TCP,
+		.side = listener ? listener->side : SIP_INSIDE,
+	};
 	describe_address(&peer, source->host, &source->port);
 	return 0;
 }

@@ -143,7 +143,7 @@ static void fail(const char *hop, unsigned times)
 		uint64_t sent_ms = now_ms;
 
 		now_ms += 100;
-		breaker_failed(&stack, hop, SIP_OUTSIDE, sent_ms, "silence");
+		breaker_failed(&stack, hop, SIP_OUTSIDE, sent_ms, NULL, "silence");
 	}
 }
 
@@ -183,7 +183,7 @@ static void test_old_failures_tell_nothing(void)
 	CU_ASSERT_TRUE(is_down(HOP));
 	breaker_answered(&stack, HOP);
 	for (int i = 0; i < 10; i++)
-		breaker_failed(&stack, HOP, SIP_INSIDE, before_ms, "silence");
+		breaker_failed(&stack, HOP, SIP_INSIDE, before_ms, NULL, "silence");
 	CU_ASSERT_FALSE(is_down(HOP));
 	stop();
 }
