@@ -6,6 +6,7 @@
 
 #include "agreement.h"
 #include "check_change.h"
+#include "check_home.h"
 #include "describe.h"
 #include "mcinfo/mcid.h"
 #include "message_name.h"
@@ -14,6 +15,7 @@
 struct check {
 	struct sim *sim;
 	struct check_history history;
+	struct check_home home;
 };
 
 struct check *check_create(struct sim *sim)
@@ -34,12 +36,26 @@ void check_destroy(struct check *check)
 void check_reset(struct check *check)
 {
 	memset(&check->history, 0, sizeof(check->history));
+	memset(&check->home, 0, sizeof(check->home));
 }
 
 void check_write(struct check *check, unsigned system,
 		 const struct user_record *record)
 {
 	check_change(check->sim, &check->history, system, record);
+	check_home_change(check->sim, &check->home, system, record);
+}
+
+unsigned check_accepted(const struct check *check)
+{
+	return check->home.count;
+}
+
+void check_registered(struct check *check, const char *identity,
+		      unsigned accepted_before)
+{
+	check_home_answered(check->sim, &check->home, identity,
+			    accepted_before);
 }
 
 static const struct tables *tables_of(const struct check *check,
@@ -184,7 +200,8 @@ static void check_told(const struct check *check, const struct sim_user *user,
 			       : "nothing");
 }
 
-/* Where the user confirmed last, the primary redirects to. */
+/* Where the user confirmed last, the primary redirects to; unless the user has
+ * returned home since. */
 static void check_current(const struct check *check,
 			  const struct sim_user *user)
 {
@@ -205,7 +222,9 @@ static void check_current(const struct check *check,
 		}
 	}
 	/* An authorization that a lie has confirmed may count as newer. */
-	if (!last || (lied_us && last->begun_us < lied_us + SKEW_MAX_US))
+	if (!last || (lied_us && last->begun_us < lied_us + SKEW_MAX_US) ||
+	    check_home_is_left(&check->home, user->index, &last->procedure_id,
+			       last->sequence))
 		return;
 	mapping = tables_find_active(tables_of(check, at), user->service,
 				     user->primary_id);
@@ -234,6 +253,7 @@ void check_instant(struct check *check)
 		for (size_t i = 0; i < tables->migration_count; i++)
 			check_migration(check, home, &tables->migrations[i]);
 	}
+	check_home_instant(sim, &check->home);
 	for (unsigned i = 0; i < sim->plan.users; i++) {
 		const struct sim_user *user = clients_user(sim->clients, i);
 

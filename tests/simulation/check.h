@@ -28,6 +28,12 @@ void check_lied(struct check *check, const struct message_name *name);
 bool check_is_doubtful(const struct check *check, unsigned system,
 		       unsigned user);
 
+/* How many authorizations have been accepted. */
+unsigned check_accepted(const struct check *check);
+/* A registration that came when there were so many is answered 200. */
+void check_registered(struct check *check, const char *identity,
+		      unsigned accepted_before);
+
 /* After a commit: redirection and, for quiet users, agreement. */
 void check_instant(struct check *check);
 

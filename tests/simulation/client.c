@@ -116,13 +116,28 @@ static void fill(const struct ask *ask, struct mcinfo *info)
 	memcpy(info->primary_id, ask->user->primary_id, MCID_SIZE);
 }
 
+/* The system's server, or one of the S-CSCFs in front of it. A client that has
+ * had the time to register anew has one that is there. */
+static unsigned draw_hop(const struct ask *ask)
+{
+	struct sim *sim = ask->clients->sim;
+	unsigned i;
+
+	if (!random_chance(&sim->random, sim->plan.ims[ask->system]))
+		return ask->system;
+	i = (unsigned)random_below(&sim->random, SIM_SCSCFS);
+	if (sim->healed && i == 0 && sim->plan.scscf_gone[ask->system])
+		i = 1;
+	return party_of_scscf(ask->system, i);
+}
+
 void ask_transmit(struct ask *ask)
 {
 	struct clients *clients = ask->clients;
 	struct sim *sim = clients->sim;
 	struct mcinfo info;
 	struct sip_outbound message = {
-		.next_hop = net_uri(sim->net, ask->system, SIP_INSIDE),
+		.next_hop = net_uri(sim->net, draw_hop(ask), SIP_INSIDE),
 		.request_uri = "sip:partner.example",
 		.from = ask->partner_id,
 		.to = "sip:partner.example",

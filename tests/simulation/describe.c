@@ -17,10 +17,11 @@ static unsigned label_count;
 
 const char *describe_party(unsigned party)
 {
-	static const char *const names[PARTIES] = { "A",   "B",	  "C",	 "Ag1",
-						    "Ag2", "Bg1", "Bg2", "Cg1",
-						    "Cg2", "ue1", "ue2", "ue3",
-						    "ue4", "eve" };
+	static const char *const names[PARTIES] = {
+		"A",   "B",   "C",   "Ag1", "Ag2", "Bg1", "Bg2",
+		"Cg1", "Cg2", "ue1", "ue2", "ue3", "ue4", "eve",
+		"As1", "As2", "Bs1", "Bs2", "Cs1", "Cs2"
+	};
 
 	return party < PARTIES ? names[party] : "?";
 }

@@ -118,6 +118,35 @@ static void gateway_crash(void *arg, uint64_t system)
 	sim_after(sim, draw_pause_us(sim), gateway_restart, sim, i);
 }
 
+static void scscf_restart(void *arg, uint64_t party)
+{
+	struct sim *sim = arg;
+
+	scscf_start(sim->scscfs, (unsigned)party);
+}
+
+static void scscf_crashes(void *arg, uint64_t system)
+{
+	struct sim *sim = arg;
+	unsigned party = party_of_scscf(
+	    (unsigned)system, (unsigned)random_below(&sim->random, SIM_SCSCFS));
+
+	if (!sim->plan.ims[system])
+		return;
+	scscf_crash(sim->scscfs, party);
+	sim_after(sim, draw_pause_us(sim), scscf_restart, sim, party);
+}
+
+static void return_home(void *arg, uint64_t value)
+{
+	struct sim *sim = arg;
+	unsigned user = (unsigned)random_below(&sim->random, sim->plan.users);
+
+	(void)value;
+	scscf_register(sim->scscfs, clients_user(sim->clients, user),
+		       random_chance(&sim->random, 900));
+}
+
 static void outage_ends(void *arg, uint64_t i)
 {
 	struct sim *sim = arg;
@@ -131,6 +160,14 @@ static void outage(void *arg, uint64_t i)
 
 	database_leave(sim->nodes[i].database);
 	sim_after(sim, draw_pause_us(sim), outage_ends, sim, i);
+}
+
+static void heal_ims(struct sim *sim, unsigned system)
+{
+	for (unsigned i = 0; sim->plan.ims[system] && i < SIM_SCSCFS; i++)
+		scscf_start(sim->scscfs, party_of_scscf(system, i));
+	if (sim->plan.ims[system] && sim->plan.scscf_gone[system])
+		scscf_crash(sim->scscfs, party_of_scscf(system, 0));
 }
 
 static void heal(void *arg, uint64_t value)
@@ -148,6 +185,8 @@ static void heal(void *arg, uint64_t value)
 	}
 	for (unsigned i = 0; i < GATEWAYS; i++)
 		gateway_node_heal(sim->gateways[i]);
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
+		heal_ims(sim, i);
 }
 
 static void link_returns(void *arg, uint64_t i)
@@ -182,6 +221,8 @@ void faults_spread(struct sim *sim)
 	spread(sim, sim->plan.actions, act);
 	spread(sim, sim->plan.crashes, crash);
 	spread(sim, sim->plan.crashes, gateway_crash);
+	spread(sim, sim->plan.scscf_crashes, scscf_crashes);
+	spread(sim, sim->plan.returns, return_home);
 	spread(sim, sim->plan.intrusions, intrude);
 	spread(sim, sim->plan.moves, move);
 	spread(sim, sim->plan.outages, outage);

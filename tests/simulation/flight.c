@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "check_gateway.h"
 #include "describe.h"
 #include "net_private.h"
@@ -91,6 +92,17 @@ static void end(struct request *request, int status)
 	request->answered(request->arg, request->handle, &answer);
 }
 
+static const char *describe(const struct request *request)
+{
+	static char text[MCID_SIZE + 16];
+
+	if (!request->is_register)
+		return describe_body(request->content_type, request->body,
+				     request->body_bytes);
+	snprintf(text, sizeof(text), "REGISTER of %s", request->request_uri);
+	return text;
+}
+
 static void answer_arrives(void *arg, uint64_t status)
 {
 	struct request *request = arg;
@@ -100,8 +112,7 @@ static void answer_arrives(void *arg, uint64_t status)
 	sim_tell(request->net->sim, "%s <- %s  %u to %s",
 		 describe_party(request->from->index),
 		 describe_party(request->to->index), (unsigned)status,
-		 describe_body(request->content_type, request->body,
-			       request->body_bytes));
+		 describe(request));
 	end(request, (int)status);
 }
 
@@ -128,13 +139,35 @@ static void give_up_early(void *arg, uint64_t incarnation)
 		flight_answer(request, &reply);
 }
 
+static handle_t transaction_of(const struct request *request)
+{
+	return (uint64_t)request->to->incarnation << 32 | (request->index + 1);
+}
+
+static void handle_registration(struct request *request)
+{
+	struct party *to = request->to;
+	const char *sender_uri = request->from->addresses[SIP_INSIDE].uri;
+	const struct sip_registration registration = {
+		.transaction = transaction_of(request),
+		.sender_uri = sender_uri,
+		.identity = request->request_uri,
+		.registrar = sender_uri,
+		.call_id = "registration",
+		.cseq = request->index,
+		.expires_s = 3600,
+	};
+
+	request->accepted_before = check_accepted(request->net->sim->check);
+	to->register_handler(to->register_arg, &registration);
+}
+
 static void handle_message(struct request *request)
 {
 	struct party *to = request->to;
 	char call_id[32], tag[32];
 	struct sip_inbound inbound = {
-		.transaction =
-		    (uint64_t)to->incarnation << 32 | (request->index + 1),
+		.transaction = transaction_of(request),
 		.source.port = 5060,
 		.source.transport =
 		    request->net->sim->plan.reliable ? SIP_TCP : SIP_UDP,
@@ -171,7 +204,10 @@ static void look_at(void *arg, uint64_t incarnation)
 	if (party_is_gateway(request->to->index))
 		check_gateway_take(request);
 	node_enter(request->net->sim, request->to->index);
-	handle_message(request);
+	if (request->is_register)
+		handle_registration(request);
+	else
+		handle_message(request);
 }
 
 /* Unless it was refused, and a copy of it taken by the same, not rogue now. */
@@ -248,9 +284,7 @@ static void request_arrives(void *arg, uint64_t copy)
 	if (known || request->voided || is_refused(request))
 		return;
 	sim_tell(sim, "%s -> %s  %s%s", describe_party(request->from->index),
-		 describe_party(to->index),
-		 describe_body(request->content_type, request->body,
-			       request->body_bytes),
+		 describe_party(to->index), describe(request),
 		 copy ? "  (copy)" : "");
 	take(request);
 }

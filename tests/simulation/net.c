@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "check.h"
 #include "check_gateway.h"
 #include "describe.h"
 #include "message_name.h"
@@ -109,6 +110,8 @@ static int net_send(struct sip *sip, const struct sip_outbound *message,
 		return EBUSY;
 	request = request_add(net);
 	request->from = from;
+	request->asker =
+	    net->acting_for < PARTIES ? net->acting_for : from->index;
 	request->from_side = message->side;
 	request->source_host = from->addresses[message->side].host;
 	request->to = to;
@@ -122,6 +125,31 @@ static int net_send(struct sip *sip, const struct sip_outbound *message,
 		check_gateway_send(request);
 	flight_begin(request, message->deadline_ms * UINT64_C(1000));
 	return 0;
+}
+
+void net_act_for(struct net *net, unsigned party)
+{
+	net->acting_for = party;
+}
+
+void net_register(struct net *net, unsigned from, unsigned system,
+		  const char *identity, sip_answer_h *answered)
+{
+	struct request *request = request_add(net);
+	const struct sip_outbound message = { .request_uri = identity,
+					      .from = identity,
+					      .content_type = "",
+					      .body = "" };
+
+	request->from = &net->parties[from];
+	request->asker = from;
+	request->source_host = request->from->addresses[SIP_INSIDE].host;
+	request->to = &net->parties[system];
+	request->is_register = true;
+	fill(request, &message);
+	request->from_incarnation = request->from->incarnation;
+	request->answered = answered;
+	flight_begin(request, LIFETIME_US);
 }
 
 void net_forge(struct net *net, const struct request *like,
@@ -147,6 +175,7 @@ void net_forge(struct net *net, const struct request *like,
 		 : like->asserted_count ? like->asserted[0]
 					: "");
 	request->from = from;
+	request->asker = from->index;
 	request->source_host = address->host;
 	request->to = to;
 	request->to_side = to_side;
@@ -175,6 +204,9 @@ static void net_reply(struct sip *sip, handle_t transaction,
 		return;
 	if (party_is_gateway(party->index))
 		check_gateway_reply(request, reply->status);
+	if (request->is_register && reply->status == 200)
+		check_registered(net->sim->check, request->request_uri,
+				 request->accepted_before);
 	if (rogue_replaces(request, &replaced))
 		flight_answer(request, &replaced);
 }
@@ -195,6 +227,15 @@ static void net_set_source_handler(struct sip *sip, sip_source_h *handler,
 
 	party->source_handler = handler;
 	party->source_arg = arg;
+}
+
+static void net_set_register_handler(struct sip *sip, sip_register_h *handler,
+				     void *arg)
+{
+	struct party *party = (struct party *)sip;
+
+	party->register_handler = handler;
+	party->register_arg = arg;
 }
 
 /* By silence until a probe is answered; by seed, sometimes without reason. */
@@ -218,6 +259,7 @@ static const struct sip_ops net_ops = {
 	.set_source_handler = net_set_source_handler,
 	.is_down = net_is_down,
 	.set_message_handler = net_set_message_handler,
+	.set_register_handler = net_set_register_handler,
 	.reply = net_reply,
 	.send = net_send,
 };
@@ -271,6 +313,7 @@ void net_reset(struct net *net)
 	for (size_t i = 0; i < net->count; i++)
 		request_destroy(net->requests[i]);
 	net->count = 0;
+	net->acting_for = PARTIES;
 	for (unsigned i = 0; i < PARTIES; i++) {
 		struct party *party = &net->parties[i];
 
@@ -278,6 +321,7 @@ void net_reset(struct net *net)
 		party->incarnation = 0;
 		party->handler = NULL;
 		party->source_handler = NULL;
+		party->register_handler = NULL;
 		set_uri(net, &party->addresses[SIP_INSIDE]);
 		set_uri(net, &party->addresses[SIP_OUTSIDE]);
 	}
@@ -329,12 +373,13 @@ void net_down(struct net *net, unsigned party)
 	net->parties[party].up = false;
 	net->parties[party].handler = NULL;
 	net->parties[party].source_handler = NULL;
+	net->parties[party].register_handler = NULL;
 }
 
 void net_void(struct net *net, unsigned from)
 {
 	for (size_t i = 0; i < net->count; i++) {
-		if (net->requests[i]->from->index == from)
+		if (net->requests[i]->asker == from)
 			net->requests[i]->voided = true;
 	}
 }
@@ -344,7 +389,7 @@ bool net_is_pending(const struct net *net, unsigned from)
 	for (size_t i = 0; i < net->count; i++) {
 		const struct request *request = net->requests[i];
 
-		if (request->from->index == from && request->to_incarnation &&
+		if (request->asker == from && request->to_incarnation &&
 		    request->to_incarnation == request->to->incarnation &&
 		    request->to->up && !request->reply.status)
 			return true;

@@ -25,6 +25,12 @@ const char *net_uri(const struct net *net, unsigned party, enum sip_side side);
 void net_up(struct net *net, unsigned party);
 void net_down(struct net *net, unsigned party);
 
+/* A third-party REGISTER of `identity` to the server of that system. */
+void net_register(struct net *net, unsigned from, unsigned system,
+		  const char *identity, sip_answer_h *answered);
+
+/* Who sends now does it for `party`, until it is PARTIES again. */
+void net_act_for(struct net *net, unsigned party);
 /* Copies of requests of `from` that still fly do not arrive any more. */
 void net_void(struct net *net, unsigned from);
 /* A request of `from` was taken by somebody alive, and not answered yet. */

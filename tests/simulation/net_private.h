@@ -24,6 +24,8 @@ struct party {
 	void *arg;
 	sip_source_h *source_handler;
 	void *source_arg;
+	sip_register_h *register_handler;
+	void *register_arg;
 	/* Requests to that party without an answer, in a row, and the last. */
 	unsigned silences[PARTIES];
 	uint64_t silent_us[PARTIES];
@@ -51,7 +53,10 @@ struct request {
 	enum sip_side from_side;
 	struct party *to;
 	enum sip_side to_side;
-	const char *source_host; /* it seems to come from there */
+	unsigned asker;		  /* `from`, or the client that it acts for */
+	const char *source_host;  /* it seems to come from there */
+	bool is_register;	  /* of the identity request_uri */
+	unsigned accepted_before; /* by the check, when it was looked at */
 	char *request_uri;
 	char *from_uri;
 	char *content_type;
@@ -83,6 +88,7 @@ struct request {
 
 struct net {
 	struct sim *sim;
+	unsigned acting_for; /* PARTIES: each for itself */
 	struct party parties[PARTIES];
 	struct request **requests;
 	size_t count;

@@ -115,7 +115,8 @@ check_token(struct authorizer *authorizer,
 				   reasonp);
 }
 
-static struct migration_settings make_settings(const struct sim_plan *plan)
+static struct migration_settings make_settings(const struct sim_plan *plan,
+					       unsigned system)
 {
 	static char required[] = "required";
 	static char lab[] = "lab";
@@ -131,6 +132,7 @@ static struct migration_settings make_settings(const struct sim_plan *plan)
 		.order_window_ms = 60000,
 		.deliveries_max = 1000,
 		.notify_primary = true,
+		.returned_home = plan->ims[system] > 0,
 		.pinning = required,
 		.tokens = plan->token_life_us ? required : lab,
 		.peer_rate = plan->peer_rate,
@@ -153,7 +155,8 @@ void node_start(struct node *node)
 	node->skew_us = (int64_t)random_below(&sim->random, 1000001) - 500000;
 	node->flush_due_us = 0;
 	node->authorizer.check = check_token;
-	*node->settings = make_settings(&sim->plan);
+	server_ims_init(&node->ims, sim, node->index);
+	*node->settings = make_settings(&sim->plan, node->index);
 	if (timers_create(&node->timers) || stats_create(&node->stats))
 		abort();
 	node->core = (struct core){
@@ -162,6 +165,7 @@ void node_start(struct node *node)
 		.system = node->system,
 		.node = node->system,
 		.authorizer = &node->authorizer,
+		.ims = sim->plan.ims[node->index] ? &node->ims.ims : NULL,
 		.backend = database_backend(node->database),
 	};
 	if (mcmig_module.init(&node->core, node->settings, &node->migration))
@@ -176,6 +180,7 @@ void node_start(struct node *node)
 	node_enter(sim, node->index);
 	if (mcmig_module.start(node->migration) || store_start(node->store))
 		abort();
+	server_ims_start(&node->ims, node->core.sip);
 }
 
 void node_crash(struct node *node)

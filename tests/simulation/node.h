@@ -11,6 +11,7 @@
 #include "module/core.h"
 #include "net.h"
 #include "party.h"
+#include "server_ims.h"
 #include "store/store.h"
 
 #define NODE_START_UTC_US UINT64_C(1700000000000000)
@@ -26,6 +27,7 @@ struct node {
 	struct stats *stats;
 	struct store *store;
 	struct authorizer authorizer;
+	struct server_ims ims;
 	struct core core;
 	struct migration_settings *settings;
 	void *migration;

@@ -51,6 +51,21 @@ static void draw_tokens(struct sim *sim)
 	    random_chance(&sim->random, 500) && plan->token_life_us;
 }
 
+/* Half of the systems have one; then all come through it, or some do. */
+static void draw_ims(struct sim *sim)
+{
+	struct sim_plan *plan = &sim->plan;
+
+	for (unsigned i = 0; i < SIM_SYSTEMS; i++) {
+		if (random_chance(&sim->random, 500))
+			plan->ims[i] =
+			    500 + 500 * random_chance(&sim->random, 500);
+		plan->scscf_gone[i] = draw_fault(sim, FAULT_CRASH, 1) != 0;
+	}
+	plan->scscf_crashes = draw_fault(sim, FAULT_CRASH, 8);
+	plan->returns = (unsigned)random_below(&sim->random, 8);
+}
+
 void plan_draw(struct sim *sim)
 {
 	static const uint64_t delays_us[] = { 100000, 1000000, 8000000 };
@@ -87,6 +102,7 @@ void plan_draw(struct sim *sim)
 	plan->user_rate = random_chance(random, 800) ? 0 : 2;
 	draw_gateways(sim);
 	draw_tokens(sim);
+	draw_ims(sim);
 	plan->span_us = random_between(random, 1, 150) * SECOND_US;
 	if (random_chance(random, 100))
 		plan->span_us *= 6;

@@ -24,6 +24,7 @@ struct sim *sim_create(void)
 	sim->schedule = schedule_create();
 	sim->net = net_create(sim);
 	sim->clients = clients_create(sim);
+	sim->scscfs = scscfs_create(sim);
 	sim->check = check_create(sim);
 	for (unsigned i = 0; i < SIM_SYSTEMS; i++)
 		node_init(&sim->nodes[i], sim, i);
@@ -41,6 +42,7 @@ void sim_destroy(struct sim *sim)
 	for (unsigned i = 0; i < GATEWAYS; i++)
 		gateway_node_destroy(sim->gateways[i]);
 	check_destroy(sim->check);
+	scscfs_destroy(sim->scscfs);
 	clients_destroy(sim->clients);
 	net_destroy(sim->net);
 	schedule_destroy(sim->schedule);
@@ -99,6 +101,7 @@ static void begin(struct sim *sim)
 	for (unsigned i = 0; i < GATEWAYS; i++)
 		gateway_node_start(sim->gateways[i]);
 	net_up(sim->net, PARTY_INTRUDER);
+	scscfs_reset(sim->scscfs);
 	faults_spread(sim);
 }
 

@@ -13,6 +13,7 @@
 #include "node.h"
 #include "random.h"
 #include "schedule.h"
+#include "scscf.h"
 
 #define SECOND_US 1000000u
 
@@ -78,7 +79,14 @@ struct sim_plan {
 	/* One of two that does not come back when the run heals. */
 	bool gone[GATEWAYS];
 	unsigned rogue[GATEWAYS];
-	bool lies;		/* of rogues */
+	bool lies; /* of rogues */
+	/* Requests to that system's server that come through its IMS; 0: it has
+	 * none. */
+	unsigned ims[SIM_SYSTEMS];
+	/* One of its two nodes that does not come back when the run heals. */
+	bool scscf_gone[SIM_SYSTEMS];
+	unsigned scscf_crashes; /* in all */
+	unsigned returns;	/* registrations at home, in all */
 	uint64_t token_life_us; /* 0: none are asked for */
 	unsigned token_later;	/* the authorizer cannot say yet */
 	bool tokens_pin;	/* the primary ID */
@@ -96,6 +104,7 @@ struct sim {
 	struct gateway_node *gateways[GATEWAYS];
 	struct net *net;
 	struct clients *clients;
+	struct scscfs *scscfs;
 	struct check *check;
 	bool healed; /* no more faults */
 	char violation[512];
