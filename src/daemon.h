@@ -3,8 +3,12 @@
 #ifndef MCMIG_SRC_DAEMON_H
 #define MCMIG_SRC_DAEMON_H
 
+#include <limits.h>
+#include <sys/types.h>
+
 #include "base/timer.h"
 #include "module/loader.h"
+#include "recycle.h"
 #include "sip/stack.h"
 #include "stats/stats.h"
 #include "store/store.h"
@@ -19,6 +23,8 @@ struct daemon_settings {
 	struct setting_list listen_outside;
 	char *log_level;
 	uint32_t drain_timeout_ms;
+	uint32_t memory_max_mib; /* 0: no bound */
+	uint32_t memory_recycle_interval_ms;
 	uint32_t sip_t1_ms;
 	uint32_t sip_server_transactions_max;
 	uint32_t sip_client_transactions_max;
@@ -30,6 +36,24 @@ struct daemon_settings {
 	uint32_t store_cache_max;
 	uint32_t store_commit_deadline_ms;
 	uint32_t store_retention_ms;
+};
+
+struct daemon_recycle {
+	/* As this program was started, before anything was changed. */
+	char **arguments;
+	char **environment;
+	char program[PATH_MAX];
+	struct recycle_history history;
+	struct statistic rss, times, uptime;
+	int statm_fd;
+	struct timer timer;
+	uint64_t quiet_until_ms;
+	pid_t checker; /* 0: none runs */
+	struct timer check_timer;
+	uint64_t check_until_ms;
+	uint64_t check_not_before_ms;
+	bool wanted; /* the end of this drain is a new start */
+	uint64_t closed_ms;
 };
 
 enum daemon_mode {
@@ -67,6 +91,7 @@ struct daemon {
 	bool draining;
 	struct timer drain_timer;
 	uint64_t drain_until_ms;
+	struct daemon_recycle recycle;
 };
 
 /* --- daemon_options.c --- */
@@ -98,8 +123,18 @@ int daemon_start(struct daemon *daemon);
 void daemon_stop(struct daemon *daemon);
 
 /* --- daemon_signals.c: drain and reload --- */
+/* From here on none ends the process: they wait for daemon_take_signals(), of
+ * the program executed next perhaps. */
+void daemon_hold_signals(void);
 int daemon_take_signals(struct daemon *daemon);
 size_t daemon_pending(const struct daemon *daemon);
+void daemon_drain(struct daemon *daemon);
+
+/* --- daemon_recycle.c: the bound on memory --- */
+void daemon_watch_memory(struct daemon *daemon);
+void daemon_unwatch_memory(struct daemon *daemon);
+/* Executes the program anew, when all has stopped: an errno, or no return. */
+int daemon_start_anew(struct daemon *daemon);
 
 /* --- daemon_program.c: what ctl shows --- */
 void daemon_offer_program(struct daemon *daemon);

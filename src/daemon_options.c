@@ -12,6 +12,8 @@ static const struct option long_options[] = {
 	{ "help-config", no_argument, NULL, 's' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
+	/* Ours alone: daemon_start_anew() hands it over. */
+	{ "recycled", required_argument, NULL, 'r' },
 	{ 0 },
 };
 
@@ -59,6 +61,8 @@ int daemon_read_options(struct daemon *daemon, int argc, char **argv)
 						      : "unknown option");
 		if (option == 'c')
 			daemon->file = optarg;
+		else if (option == 'r')
+			recycle_read_history(optarg, &daemon->recycle.history);
 		else
 			daemon->mode = modes[option];
 	}

@@ -62,21 +62,30 @@ static json_t *pending_status(const struct daemon *daemon)
 	    (json_int_t)(daemon->store ? store_pending(daemon->store) : 0));
 }
 
+static json_t *memory_status(const struct daemon *daemon)
+{
+	return json_pack("{s:I, s:I, s:I}", "rss_bytes",
+			 (json_int_t)daemon->recycle.rss.value, "max_bytes",
+			 (json_int_t)(daemon_settings(daemon)->memory_max_mib *
+				      INT64_C(1048576)),
+			 "recycled", (json_int_t)daemon->recycle.history.times);
+}
+
 static json_t *status(void *arg)
 {
 	const struct daemon *daemon = arg;
 	uint64_t uptime_ms = clock_monotonic_ms() - daemon->started_ms;
 
 	return json_pack(
-	    "{s:s, s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o}",
+	    "{s:s, s:s, s:s, s:i, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "version", PACKAGE_VERSION, "system", daemon->core.system, "node",
 	    daemon->core.node, "pid", (int)getpid(), "state",
 	    daemon->draining ? "draining" : "serving", "uptime_s",
 	    (json_int_t)(uptime_ms / 1000), "addresses",
 	    daemon_addresses(daemon, SIP_INSIDE), "addresses_outside",
 	    daemon_addresses(daemon, SIP_OUTSIDE), "store",
-	    store_status(daemon), "pending", pending_status(daemon), "modules",
-	    module_names(daemon->loader));
+	    store_status(daemon), "pending", pending_status(daemon), "memory",
+	    memory_status(daemon), "modules", module_names(daemon->loader));
 }
 
 static void add_setting(void *arg, const char *section,

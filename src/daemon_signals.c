@@ -39,7 +39,7 @@ static void look_at_drain(void *arg)
 	loop_stop(daemon->loop);
 }
 
-static void drain(struct daemon *daemon)
+void daemon_drain(struct daemon *daemon)
 {
 	uint32_t timeout_ms = daemon_settings(daemon)->drain_timeout_ms;
 
@@ -56,12 +56,18 @@ static void take_end(void *arg, int signal_number)
 {
 	struct daemon *daemon = arg;
 
+	if (daemon->draining && daemon->recycle.wanted) {
+		daemon->recycle.wanted = false;
+		log_info("mcmigd", "msg=\"%s: ending after this drain\"",
+			 strsignal(signal_number));
+		return;
+	}
 	if (daemon->draining) {
 		log_warning("mcmigd", "msg=\"%s again: ending at once\"",
 			    strsignal(signal_number));
 		_exit(EXIT_FAILURE);
 	}
-	drain(daemon);
+	daemon_drain(daemon);
 }
 
 static void take_reload(void *arg, int signal_number)
@@ -71,6 +77,17 @@ static void take_reload(void *arg, int signal_number)
 	(void)signal_number;
 	if (daemon_reload(arg, why, sizeof(why)))
 		log_error("mcmigd", "msg=\"not reloaded: %s\"", why);
+}
+
+void daemon_hold_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
 int daemon_take_signals(struct daemon *daemon)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mcmigd: the migration daemon of one node, in the foreground. */
+#define _GNU_SOURCE
 #include "config.h"
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon.h"
@@ -11,18 +13,25 @@
 
 static int run(struct daemon *daemon)
 {
-	int err = daemon_load(daemon);
+	int err;
 
+	daemon_hold_signals();
+	err = daemon_load(daemon);
 	if (!err)
 		err = daemon_init(daemon);
 	if (!err)
 		err = daemon_take_signals(daemon);
 	if (!err)
 		err = daemon_start(daemon);
-	if (!err)
+	if (!err) {
+		daemon_watch_memory(daemon);
 		loop_run(daemon->loop);
+		daemon_unwatch_memory(daemon);
+	}
 	daemon_stop(daemon);
 	daemon_unload(daemon);
+	if (!err && daemon->recycle.wanted)
+		err = daemon_start_anew(daemon);
 	return err;
 }
 
@@ -74,11 +83,16 @@ int main(int argc, char **argv)
 		[MODE_HELP] = print_help,
 		[MODE_VERSION] = print_version,
 	};
-	struct daemon daemon = { .started_ms = clock_monotonic_ms() };
+	struct daemon daemon = {
+		.started_ms = clock_monotonic_ms(),
+		.recycle.arguments = argv,
+		.recycle.environment = environ,
+	};
 
 	/* Sofia changes its behaviour by a dozen environment variables. */
 	clearenv();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* whatever a parent has left */
 	if (daemon_read_options(&daemon, argc, argv))
 		return 2;
 	return modes[daemon.mode](&daemon) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -44,6 +44,7 @@ struct loop {
 	int epoll_fd;
 	int signal_fd;
 	sigset_t signals;
+	sigset_t blocked_before;
 	struct loop_signal signal_handlers[NSIG];
 	struct timers *timers;
 	su_root_t *root;
@@ -169,7 +170,8 @@ int loop_signal(struct loop *loop, int signal_number, loop_signal_h *handler,
 		return errno;
 	loop->signal_handlers[signal_number] =
 	    (struct loop_signal){ .handler = handler, .arg = arg };
-	pthread_sigmask(SIG_BLOCK, &loop->signals, NULL);
+	pthread_sigmask(SIG_BLOCK, &loop->signals,
+			loop->signal_fd < 0 ? &loop->blocked_before : NULL);
 	if (loop->signal_fd >= 0)
 		return 0;
 	loop->signal_fd = fd;
@@ -336,7 +338,7 @@ void loop_destroy(struct loop *loop)
 		su_root_destroy(loop->root);
 	if (loop->signal_fd >= 0) {
 		close(loop->signal_fd);
-		pthread_sigmask(SIG_UNBLOCK, &loop->signals, NULL);
+		pthread_sigmask(SIG_SETMASK, &loop->blocked_before, NULL);
 	}
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);

@@ -33,6 +33,10 @@ IMPATIENT = {'migration': {'retry_min': '100ms', 'retry_max': '1s',
                          'exit_deadline': '1500ms'}}
 
 
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'restless: for ever recycled')
+
+
 @pytest.fixture(scope='session')
 def store_kind():
     return STORE
@@ -72,13 +76,19 @@ def cluster(folder):
 
 
 @pytest.fixture
-def lab(folder, cluster, request):
+def lab_settings():
+    """What a module's tests set besides, in every daemon."""
+    return {}
+
+
+@pytest.fixture
+def lab(folder, cluster, request, lab_settings):
     """At the end its daemons drain and exit with 0. Its parameter: gateways
     in front of each system."""
     name = f'lab{next(lab_numbers)}'
     lab = lablib.Lab(folder / name, cluster=cluster, databases=name,
-                     users=USERS, settings=IMPATIENT, tokens=False,
-                     gateways=getattr(request, 'param', 0))
+                     users=USERS, settings={**IMPATIENT, **lab_settings},
+                     tokens=False, gateways=getattr(request, 'param', 0))
     lab.start()
     yield lab
     statuses = [daemon.stop() for daemon in lab.daemons]
