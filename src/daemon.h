@@ -71,6 +71,8 @@ struct daemon_tls {
 	struct tls_context *contexts[DAEMON_SIDES]; /* NULL: no certificate */
 };
 
+struct expiry;
+
 struct daemon {
 	enum daemon_mode mode;
 	const char *file; /* NULL: none given */
@@ -81,6 +83,8 @@ struct daemon {
 	struct loop *loop;
 	struct stats *stats;
 	struct daemon_tls tls;
+	struct expiry *expiry;
+	struct timer expiry_timer;
 	struct sip_stack *sip;
 	struct store *store; /* NULL: no module needs one, none is there */
 	struct core core;
@@ -116,6 +120,13 @@ int daemon_tls_create(const struct daemon *daemon, const struct conf *conf,
 		      struct daemon_tls *tls);
 void daemon_tls_release(struct daemon_tls *tls);
 struct sip_tls daemon_tls_of(const struct daemon *daemon, enum sip_side side);
+/* Takes the place of what is in use; `conf` counts by then. */
+void daemon_tls_use(struct daemon *daemon, struct daemon_tls *tls);
+
+/* --- daemon_tls_watch.c: certificates in use --- */
+/* Looks what expires soon; again and again from then on. */
+void daemon_tls_look(void *arg);
+json_t *daemon_tls_status(const struct daemon *daemon);
 
 /* --- daemon_serve.c: start and end of service --- */
 int daemon_init(struct daemon *daemon);

@@ -180,6 +180,7 @@ static void replace_conf(struct daemon *daemon, struct conf *conf)
 int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes)
 {
 	struct conf *conf = NULL;
+	struct daemon_tls tls;
 	size_t kept;
 	int err = check_modules(daemon, why, why_bytes);
 
@@ -192,8 +193,17 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes)
 		return err;
 	}
 	kept = conf_keep_fixed(daemon->conf, conf);
+	err = daemon_tls_create(daemon, conf, &tls);
+	if (err) {
+		conf_free(conf);
+		snprintf(why, why_bytes,
+			 "the certificates are not valid, the old ones stay: "
+			 "see the log");
+		return err;
+	}
 	err = loader_reload(daemon->loader, conf);
 	if (err) {
+		daemon_tls_release(&tls);
 		if (loader_uses(daemon->loader, conf))
 			conf_keep(daemon->conf, conf);
 		else
@@ -203,6 +213,7 @@ int daemon_reload(struct daemon *daemon, char *why, size_t why_bytes)
 		return err;
 	}
 	replace_conf(daemon, conf);
+	daemon_tls_use(daemon, &tls);
 	if (daemon->store && store_is_up(daemon->store))
 		store_reload_directory(daemon->store);
 	log_info("mcmigd", "msg=\"reloaded\" need_restart=%zu", kept);

@@ -112,6 +112,11 @@ static json_t *settings(void *arg)
 	return rows;
 }
 
+static json_t *tls(void *arg)
+{
+	return daemon_tls_status(arg);
+}
+
 static int reload(void *arg, char *why, size_t why_bytes)
 {
 	return daemon_reload(arg, why, why_bytes);
@@ -140,6 +145,7 @@ void daemon_offer_program(struct daemon *daemon)
 	daemon->program = (struct core_program){
 		.status = status,
 		.settings = settings,
+		.tls = tls,
 		.reload = reload,
 		.visit_commands = visit_commands,
 		.arg = daemon,

@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon_expiry.h"
 #include "loop/loop.h"
 
 /* So long the line "ready" waits for the store; then it serves without. */
@@ -79,6 +80,8 @@ int daemon_init(struct daemon *daemon)
 {
 	int err = init_core(daemon);
 
+	if (!err)
+		err = expiry_create(&daemon->expiry, daemon->stats);
 	if (!err)
 		err = daemon_tls_create(daemon, daemon->conf, &daemon->tls);
 	if (!err)
@@ -216,9 +219,11 @@ int daemon_start(struct daemon *daemon)
 		err = loader_start(daemon->loader);
 	if (!err && daemon->store)
 		err = store_start(daemon->store);
-	if (!err)
-		look_for_store(daemon);
-	return err;
+	if (err)
+		return err;
+	daemon_tls_look(daemon);
+	look_for_store(daemon);
+	return 0;
 }
 
 /*
@@ -230,6 +235,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->core.timers) {
 		timer_stop(daemon->core.timers, &daemon->ready_timer);
 		timer_stop(daemon->core.timers, &daemon->drain_timer);
+		timer_stop(daemon->core.timers, &daemon->expiry_timer);
 	}
 	accept_ask(NULL);
 	sip_stack_destroy(daemon->sip);
@@ -238,9 +244,10 @@ void daemon_stop(struct daemon *daemon)
 	daemon->core.store = NULL;
 	if (daemon->loader)
 		loader_stop(daemon->loader);
+	daemon_tls_release(&daemon->tls);
+	expiry_destroy(daemon->expiry);
 	if (daemon->stats)
 		stats_destroy(daemon->stats);
-	daemon_tls_release(&daemon->tls);
 	if (daemon->loop)
 		loop_destroy(daemon->loop);
 }

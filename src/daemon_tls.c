@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 static const char *const section_names[] = {
@@ -79,14 +80,34 @@ static int make_context(const struct conf *conf, enum sip_side side,
 	return err;
 }
 
+/* A reload has nothing to gain by that. */
+static int compare(const struct daemon *daemon, const struct daemon_tls *tls,
+		   unsigned side)
+{
+	const struct tls_context *old = daemon->tls.contexts[side];
+	int64_t now = (int64_t)(clock_utc_us() / 1000000);
+
+	if (!old || !tls->contexts[side] || tls_context_expires(old) <= now ||
+	    tls_context_expires(tls->contexts[side]) > now)
+		return 0;
+	log_error("tls",
+		  "msg=\"%s.certificate: the new one has expired, and the old "
+		  "one has not\"",
+		  section_names[side]);
+	return EINVAL;
+}
+
 int daemon_tls_create(const struct daemon *daemon, const struct conf *conf,
 		      struct daemon_tls *tls)
 {
 	int err = check_listeners(daemon, conf);
 
 	*tls = (struct daemon_tls){ 0 };
-	for (unsigned side = 0; side < DAEMON_SIDES && !err; side++)
+	for (unsigned side = 0; side < DAEMON_SIDES && !err; side++) {
 		err = make_context(conf, side, tls);
+		if (!err)
+			err = compare(daemon, tls, side);
+	}
 	if (err)
 		daemon_tls_release(tls);
 	return err;
@@ -107,4 +128,36 @@ struct sip_tls daemon_tls_of(const struct daemon *daemon, enum sip_side side)
 		.settings = settings_of(daemon->conf,
 					certified_side(daemon->conf, side)),
 	};
+}
+
+/* --- Reload ------------------------------------------------------------- */
+
+/* Nothing listens there for TLS, nor may anything leave from there. */
+static void drop_new_sides(const struct daemon *daemon, struct daemon_tls *tls)
+{
+	for (unsigned side = 0; side < DAEMON_SIDES; side++) {
+		if (daemon->tls.contexts[side] || !tls->contexts[side])
+			continue;
+		log_warning("tls",
+			    "msg=\"%s: a certificate where there was none "
+			    "needs a restart\"",
+			    section_names[side]);
+		tls_context_release(tls->contexts[side]);
+		tls->contexts[side] = NULL;
+	}
+}
+
+void daemon_tls_use(struct daemon *daemon, struct daemon_tls *tls)
+{
+	struct sip_tls inside, outside;
+
+	drop_new_sides(daemon, tls);
+	daemon_tls_release(&daemon->tls);
+	daemon->tls = *tls;
+	inside = daemon_tls_of(daemon, SIP_INSIDE);
+	outside = daemon_tls_of(daemon, SIP_OUTSIDE);
+	if (sip_stack_set_tls(daemon->sip, &inside, &outside))
+		log_error("tls", "msg=\"the new certificates cannot be used: "
+				 "restart\"");
+	daemon_tls_look(daemon);
 }

@@ -37,13 +37,14 @@ struct core {
 	struct authorizer *authorizer;
 	/* Set by the init() of the module that knows the IMS; may be NULL. */
 	struct ims *ims;
-	/* What `mcmigctl status`, settings and reload ask of the program. */
+	/* What `mcmigctl status`, settings, tls and reload ask of the program. */
 	const struct core_program *program;
 };
 
 struct core_program {
 	json_t *(*status)(void *arg);
 	json_t *(*settings)(void *arg);
+	json_t *(*tls)(void *arg);
 	/* 0, or an errno with the reason in `why`. */
 	int (*reload)(void *arg, char *why, size_t why_bytes);
 	/* Calls `visit` for each command of each loaded module. */

@@ -28,6 +28,16 @@ static void run_settings(void *context, const json_t *args,
 	command_finish(call, program->settings(program->arg));
 }
 
+static void run_tls(void *context, const json_t *args,
+		    struct command_call *call)
+{
+	const struct core_program *program =
+	    ((struct ctl *)context)->core->program;
+
+	(void)args;
+	command_finish(call, program->tls(program->arg));
+}
+
 static void run_reload(void *context, const json_t *args,
 		       struct command_call *call)
 {
@@ -201,6 +211,8 @@ const struct command ctl_commands[] = {
 	{ "nodes", NULL, "the nodes on this store", run_nodes },
 	{ "stats", NULL, "counters and latencies since the start", run_stats },
 	{ "settings", NULL, "every setting with its value", run_settings },
+	{ "tls", NULL, "certificates: our own, and those of connected peers",
+	  run_tls },
 	{ "reload", NULL, "reads the configuration again, as SIGHUP does",
 	  run_reload },
 	{ "help", NULL, "the commands", run_help },

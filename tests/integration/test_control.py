@@ -11,7 +11,7 @@ import documents
 import lablib
 
 COMMANDS = ('status', 'procedures', 'migrations', 'systems', 'gateways',
-            'nodes', 'stats', 'settings', 'help')
+            'nodes', 'stats', 'settings', 'tls', 'help')
 
 
 def mcmigctl(*arguments):

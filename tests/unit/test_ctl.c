@@ -49,6 +49,12 @@ static json_t *program_settings(void *arg)
 	return json_array();
 }
 
+static json_t *program_tls(void *arg)
+{
+	(void)arg;
+	return json_array();
+}
+
 static int program_reload(void *arg, char *why, size_t why_bytes)
 {
 	(void)arg;
@@ -113,6 +119,7 @@ static void program_visit(void *arg,
 static const struct core_program program = {
 	.status = program_status,
 	.settings = program_settings,
+	.tls = program_tls,
 	.reload = program_reload,
 	.visit_commands = program_visit,
 };
