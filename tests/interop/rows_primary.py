@@ -8,9 +8,9 @@ import uuid
 
 import labs
 from world import SERVICES, row, until, until_status
-from peer.document import Document
 from peer.node import Letter, message_of
 from rows_client import is_success, says
+from senders import Sender
 
 PAIR = 'Python partner server → mcmig primary server'
 
@@ -69,46 +69,12 @@ is_refused('not-permitted', profile=3)
 is_refused('system-disabled', letter='e')
 
 
-class Sender:
-    """Says what a partner server does not say of itself, and hears what the
-    primary answers to it."""
-
-    def __init__(self, world, transport, server, pair):
-        self.target = world.target(pair.primary, transport)
-        self.server = server
-        self.pair = pair
-        self.sequence = time.time_ns() // 1000
-
-    def request(self, verb='authorization', **changes):
-        self.sequence += 1
-        return Document(
-            'mcptt', verb, 'request', self.pair.partner_id,
-            self.pair.primary_id, procedure=str(uuid.uuid4()),
-            profile_index=1 if verb == 'authorization' else None,
-            sequence=self.sequence).other(**changes)
-
-    async def say(self, request, *, body=None, asserted=None, more=()):
-        name = self.server.name
-        message = message_of(request, Letter(
-            f'sip:{self.pair.primary.name}', f'sip:{name}',
-            asserted=asserted or f'sip:{name}', more=more))
-        message.body = message.body if body is None else body
-        return await self.server.stack.ask(self.target, message, 10)
-
-    async def hear(self, request):
-        """Its 200, and the response."""
-        answer = await self.say(request)
-        assert answer.status == 200, answer
-        heard = self.server.partner.overheard
-        await until(lambda: request.procedure in heard)
-        response = heard[request.procedure][-1]
-        return response.cause or response.result
-
-
 @contextlib.asynccontextmanager
 async def sender(world, transport):
     async with visitor(world, transport, overhear=True) as found:
-        yield Sender(world, transport, found[2], found[0])
+        pair, _, server = found
+        yield Sender(server.stack, world.target(pair.primary, transport), pair,
+                     server.partner)
 
 
 @row(PAIR, 'refused: superseded, by sequence')
@@ -163,9 +129,9 @@ is_confirmed_after('404', 404)
 async def drops(world, transport):
     async with sender(world, transport) as one:
         request = one.request()
-        one.server.partner.behaviours[one.pair.primary_id].responses = [481]
+        one.partner.behaviours[one.pair.primary_id].responses = [481]
         assert (await one.say(request)).status == 200
-        await until(lambda: not one.server.partner.behaviours[
+        await until(lambda: not one.partner.behaviours[
             one.pair.primary_id].responses)
         async with asyncio.timeout(10):
             while await world.migrations(one.pair.primary, one.pair):
@@ -175,7 +141,7 @@ async def drops(world, transport):
 @row(PAIR, 'a request said again: 200, and nothing is done twice')
 async def again(world, transport):
     async with sender(world, transport) as one:
-        heard = one.server.partner.overheard
+        heard = one.partner.overheard
         request, left = one.request(), one.request('deauthorization')
         assert await one.hear(request) == 'success'
         await until_status(world, one.pair.primary, one.pair, 'active')
@@ -190,7 +156,7 @@ async def again(world, transport):
 @row(PAIR, 'its success comes after the user has left: 200 or 481, no more')
 async def crossing(world, transport):
     async with sender(world, transport) as one:
-        behaviour = one.server.partner.behaviours[one.pair.primary_id]
+        behaviour = one.partner.behaviours[one.pair.primary_id]
         behaviour.responses = [503]
         assert (await one.say(one.request())).status == 200
         await until(lambda: not behaviour.responses)

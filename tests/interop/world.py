@@ -11,6 +11,7 @@ import json
 import pathlib
 import traceback
 
+import borderlabs
 import lablib
 import labs
 from peer.client import Client
@@ -69,22 +70,46 @@ class World:
 
     def __init__(self, folder, **options):
         self.folder = pathlib.Path(folder)
-        self.direct = labs.DirectLab(self.folder / 'direct', **options)
+        self._options = options
+        self.direct = None
+        self.border = {}  # transport: lab with gateways
+        self.gateways = {}  # (transport, letter): a foreign one
         self._numbers = itertools.count(1)
         self.servers = {}
         self._stack = contextlib.AsyncExitStack()
 
+    @property
+    def labs(self):
+        return [lab for lab in (self.direct, *self.border.values()) if lab]
+
     def start(self):
+        """Ours; a port is looked for when those before it are taken."""
+        self.direct = labs.DirectLab(self.folder / 'direct', **self._options)
         self.direct.start()
+        for transport, letters in (('TCP', 'abcdefgh'), ('UDP', 'efgh')):
+            self.border[transport] = borderlabs.BorderLab(
+                self.folder / transport.lower(), letters, transport.lower(),
+                databases=transport.lower(), **self._options)
+            self.border[transport].start()
 
     def stop(self):
-        self.direct.stop()
+        for lab in self.labs:
+            lab.stop()
 
     async def __aenter__(self):
+        """The others'."""
         for letter in 'cde':
-            self.servers[letter] = await self._stack.enter_async_context(
+            self.servers[letter] = await self._run(
                 self.direct.server_of(self.direct[letter]))
+        for transport, lab in self.border.items():
+            for letter, server in lab.servers_of_others().items():
+                self.servers[transport, letter] = await self._run(server)
+            for letter, gateway in lab.foreign_gateways().items():
+                self.gateways[transport, letter] = await self._run(gateway)
         return self
+
+    async def _run(self, node):
+        return await self._stack.enter_async_context(node)
 
     async def __aexit__(self, *_):
         await self._stack.aclose()

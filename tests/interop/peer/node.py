@@ -127,8 +127,13 @@ class Node:
 
     async def say(self, target, content, letter, seconds, **options):
         """The final answer to that document; None without."""
-        return await self.stack.ask(target, message_of(content, letter),
-                                    seconds, **options)
+        return await self.say_from(self.stack, target, content, letter,
+                                   seconds, **options)
+
+    @staticmethod
+    async def say_from(stack, target, content, letter, seconds, **options):
+        return await stack.ask(target, message_of(content, letter), seconds,
+                               **options)
 
 
 class Backoff:

@@ -21,11 +21,13 @@ class Server(Node):
         super().__init__(name, host, port, **tls)
         self.directory = directory
         self.attempt_s = attempt_s
+        self.passed = []  # messages whose documents could be read
         self.in_multipart = set()  # primary IDs of which it says so
         self.partner = Partner(self, **partner)
         self.primary = Primary(self, **primary)
 
     async def take(self, incoming, content):
+        self.passed.append(incoming.message)
         partner_system, primary_system = map(self.directory.system_of,
                                              content.key[2:])
         if partner_system == primary_system == self.name:

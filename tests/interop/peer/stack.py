@@ -278,13 +278,16 @@ class Stack(asyncio.DatagramProtocol):
         via = 'Via', self.via_of(target.transport, branch)
         message = dataclasses.replace(message,
                                       headers=[via, *message.headers])
-        key = branch, message.method
+        return await self.exchange(target, (branch, message.method),
+                                   sip.write(message), seconds)
+
+    async def exchange(self, target, key, data, seconds):
+        """The answer to a request as bytes; `key`: its branch and method."""
         future = asyncio.get_running_loop().create_future()
         self._pending[key] = future
         try:
             async with asyncio.timeout(seconds):
-                return await self._send_until(future, target,
-                                              sip.write(message))
+                return await self._send_until(future, target, data)
         except (TimeoutError, OSError):
             return None
         finally:
