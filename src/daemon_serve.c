@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon_expiry.h"
 #include "loop/loop.h"
+#include "overrides.h"
 
 /* So long the line "ready" waits for the store; then it serves without. */
 #define STORE_WAIT_MS 2000
@@ -76,10 +77,26 @@ static int check_role(const struct daemon *daemon)
 	return 0;
 }
 
+/* Without its bounds any sender could hold the loop for seconds. */
+static int check_library(void)
+{
+	int err = overrides_check();
+
+	if (err)
+		log_error("mcmigd",
+			  "msg=\"this libsofia-sip-ua calls its own functions, "
+			  "so that our bounds on what it reads have no effect: "
+			  "link it without -Bsymbolic\" error=\"%s\"",
+			  strerror(err));
+	return err;
+}
+
 int daemon_init(struct daemon *daemon)
 {
 	int err = init_core(daemon);
 
+	if (!err)
+		err = check_library();
 	if (!err)
 		err = expiry_create(&daemon->expiry, daemon->stats);
 	if (!err)

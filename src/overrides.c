@@ -5,18 +5,22 @@
  * what the original does, after a change that Sofia has no setting for.
  */
 #define _GNU_SOURCE
+#include "overrides.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_parser.h>
 #include <sofia-sip/su.h>
 #include <sofia-sip/tport.h>
@@ -96,6 +100,17 @@ static bool is_free_port(const struct sockaddr *address)
 }
 
 /*
+ * Listeners of Sofia >= 1.13 share their port: a second daemon at the same
+ * address would not be refused, but get half of the connections.
+ */
+static void claim_port(int fd)
+{
+	int off = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &off, sizeof(off));
+}
+
+/*
  * Sofia binds a connection to its listener's address, and goes on without when
  * that fails: the kernel would pick one, of the other side perhaps. In its
  * place stands something that cannot connect.
@@ -112,6 +127,8 @@ int bind(int fd, const struct sockaddr *address, socklen_t bytes)
 		errno = ENOSYS;
 		return -1;
 	}
+	if (loop_is_current_thread())
+		claim_port(fd);
 	if (!real(fd, address, bytes))
 		return 0;
 	if (!loop_is_current_thread() || !is_free_port(address) ||
@@ -217,4 +234,28 @@ int tport_recv_stun_dgram(const tport_t *tport, msg_t **msg,
 	msg_destroy(*msg);
 	*msg = NULL;
 	return 0;
+}
+
+/*
+ * A library that was linked with -Bsymbolic-functions, as some distributions do
+ * it, finds its own functions first. The message has too many lines for ours
+ * alone.
+ */
+int overrides_check(void)
+{
+	char text[64 + (HEADER_LINES_MAX + 1) * 6];
+	int bytes = snprintf(text, sizeof(text), "OPTIONS sip:a SIP/2.0\r\n");
+	msg_t *msg;
+	int err;
+
+	for (int i = 0; i <= HEADER_LINES_MAX; i++)
+		bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes,
+				  "X:1\r\n");
+	bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, "\r\n");
+	msg = msg_make(sip_default_mclass(), 0, text, bytes);
+	if (!msg)
+		return ENOMEM;
+	err = msg_has_error(msg) ? 0 : ENOTSUP;
+	msg_destroy(msg);
+	return err;
 }

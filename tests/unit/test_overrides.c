@@ -12,6 +12,7 @@
 
 #include <sofia-sip/su.h>
 
+#include "overrides.h"
 #include "sip_fixture.h"
 
 static int resolve(const char *name)
@@ -128,6 +129,44 @@ static void test_no_connection_from_another_address(void)
 	fixture_stop();
 }
 
+static int listener(uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+
+	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+	/* As Sofia >= 1.13 does. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (!bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	    !listen(fd, 1))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void test_no_port_is_shared(void)
+{
+	struct sockaddr_in address;
+	socklen_t bytes = sizeof(address);
+	int fd;
+
+	fixture_start(NULL);
+	CU_ASSERT_EQUAL(listener(port_of(TCP4)), -1);
+	fd = listener(0);
+	CU_ASSERT_FATAL(fd >= 0);
+	getsockname(fd, (struct sockaddr *)&address, &bytes);
+	CU_ASSERT_EQUAL(listener(ntohs(address.sin_port)), -1);
+	close(fd);
+	fixture_stop();
+}
+
+static void test_sofia_calls_ours(void)
+{
+	CU_ASSERT_EQUAL(overrides_check(), 0);
+}
+
 static CU_TestInfo override_tests[] = {
 	{ "no name is resolved on the loop",
 	  test_no_name_is_resolved_on_the_loop },
@@ -136,6 +175,8 @@ static CU_TestInfo override_tests[] = {
 	  test_a_stream_is_read_in_pieces },
 	{ "no connection from another address",
 	  test_no_connection_from_another_address },
+	{ "no port is shared", test_no_port_is_shared },
+	{ "Sofia calls ours", test_sofia_calls_ours },
 	CU_TEST_INFO_NULL,
 };
 
