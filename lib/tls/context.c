@@ -233,6 +233,9 @@ static int add_ca(const struct making *making, const struct tls_file *file,
 	if (X509_check_ca(ca) != 1)
 		return tls_file_refuse(file, "a certificate in it is no CA's: "
 					     "basicConstraints CA:TRUE");
+	if (!X509_get0_pubkey(ca))
+		return refuse_or_memory(file, "a key in it is unknown to "
+					      "OpenSSL");
 	if (!X509_STORE_add_cert(store, ca) ||
 	    !SSL_CTX_add_client_CA(making->context->library, ca))
 		return ENOMEM;
