@@ -18,7 +18,8 @@ class Node(labdaemon.Daemon):
     def __init__(self, lab):
         super().__init__(lab, 'node', 'b.example', 'b1')
         self.sections = {
-            '': {**self.top_settings(['ctl'], f'{INSIDE}:0'),
+            '': {**self.top_settings(['ctl'], [f'udp:{INSIDE}:0',
+                                               f'tcp:{INSIDE}:0']),
                  'listen_outside': [f'tcp:{OUTSIDE}:0', f'udp:{OUTSIDE}:0']},
             'ctl': {'socket': str(self.ctl_socket)}}
         self.write_configuration()
