@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from labproc import (ROOT, STOP_S, LabError, LogReader, free_port,
-                     stop_daemon)
+                     pid_is_of)
 
 TEMPLATES = ROOT / 'scripts/ims'
 PROFILES = ROOT / 'doc/examples/ims'
@@ -30,6 +30,13 @@ def fill(template, values):
     for name, value in values.items():
         text = text.replace(f'@{name}@', str(value))
     return text
+
+
+def stop_process(pid, conf):
+    """With all its children, at once: Kamailio with its IMS modules may wait
+    for good for a lock of a child that has ended, and nothing of it lasts."""
+    if pid_is_of(pid, conf):
+        os.killpg(pid, signal.SIGKILL)
 
 
 class Process:
@@ -66,18 +73,9 @@ class Process:
 
     def stop(self):
         if self.process:
-            stop_daemon(self.pid, self.conf)
-            self._end()
-
-    def kill(self):
-        """With all its children, and without a word to anybody."""
-        if self.process:
-            os.killpg(self.pid, signal.SIGKILL)
-            self._end()
-
-    def _end(self):
-        self.process.wait(STOP_S)
-        self.process = None
+            stop_process(self.pid, self.conf)
+            self.process.wait(STOP_S)
+            self.process = None
 
 
 class Hss(Process):
@@ -91,14 +89,17 @@ class Hss(Process):
         self.domain = domain
         self.server = server
         self.profiles = profiles
-        self.conf = f'{host}:{self.port}'
+        self.conf = str(self.folder / f'{title}.profiles')
 
     def command(self):
-        command = [ROOT / 'scripts/hss', '--listen', self.conf, '--realm',
-                   self.domain, '--server', self.server]
-        for pattern, file in self.profiles:
-            command += ['--profile', f'{pattern}={file}']
-        return command
+        return [ROOT / 'scripts/hss', '--listen', f'{self.host}:{self.port}',
+                '--realm', self.domain, '--server', self.server,
+                '--profiles', self.conf]
+
+    def start(self):
+        pathlib.Path(self.conf).write_text(''.join(
+            f'{pattern} {file}\n' for pattern, file in self.profiles))
+        super().start()
 
     def wait_ready(self):
         self.wait_for_line('ready')
@@ -223,12 +224,10 @@ class Scscf(Kamailio):
         super().wait_ready()
         self.hss.wait_for_line('peer', offset=self._hss_offset)
 
-    def restart(self):
-        """As after a crash: it has forgotten who is registered."""
-        self.kill()
-        self.start()
-        self.wait_ready()
-
     def stop(self):
-        super().stop()
+        self.crash()
         self.hss.stop()
+
+    def crash(self):
+        """The S-CSCF alone: it forgets who is registered."""
+        super().stop()

@@ -201,7 +201,6 @@ class Lab:
                 variables.update({
                     prefix + 'SCSCF': system.ims.uri,
                     prefix + 'SCSCF_PID': system.ims.pid,
-                    prefix + 'HSS': system.ims.hss.conf,
                     prefix + 'HSS_PID': system.ims.hss.pid,
                 })
             if self.tokens:
@@ -232,11 +231,13 @@ def stop_lab(folder):
         prefix = f'LAB_{letter.upper()}_'
         for name, word in (('PID', folder / f'{letter}.conf'),
                            ('GATEWAY_PID', folder / f'{letter}-gateway.conf'),
-                           ('IDMS_PID', folder / f'{letter}-token-key.pem'),
-                           ('SCSCF_PID', folder / f'{letter}-scscf.cfg'),
-                           ('HSS_PID', variables.get(prefix + 'HSS'))):
+                           ('IDMS_PID', folder / f'{letter}-token-key.pem')):
             if prefix + name in variables:
                 stop_daemon(int(variables[prefix + name]), str(word))
+        for name, word in (('SCSCF_PID', folder / f'{letter}-scscf.cfg'),
+                           ('HSS_PID', folder / f'{letter}-hss.profiles')):
+            if prefix + name in variables:
+                labims.stop_process(int(variables[prefix + name]), str(word))
     if (folder / 'postgres/data/postmaster.pid').exists():
         Cluster(folder / 'postgres').stop()
     (folder / 'lab.env').unlink()

@@ -181,6 +181,11 @@ class Peer:
             self._wake_write.send(b'x')
         self._outgoing[server].sendall(data)
 
+    def forget_connections(self):
+        """What is sent from now on goes through new ones."""
+        with self._lock:
+            self._outgoing = {}
+
     def send(self, server, uri, body=b'', *, method='MESSAGE', sender=None,
              content_type=None, headers=(), branch=None, replace=()):
         """Sends a request; its branch names it. `replace`: headers that stand

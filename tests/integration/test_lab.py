@@ -52,7 +52,8 @@ def start(folder, on_store):
 def daemons(path, variables):
     """Those that run, of those that lab.env names."""
     files = {'PID': '.conf', 'GATEWAY_PID': '-gateway.conf',
-             'IDMS_PID': '-token-key.pem'}
+             'IDMS_PID': '-token-key.pem', 'SCSCF_PID': '-scscf.cfg',
+             'HSS_PID': '-hss.profiles'}
     found = {name: path / (name.split('_')[1].lower()
                            + files[name.split('_', 2)[2]])
              for name in variables if name.endswith('PID')}
@@ -76,6 +77,22 @@ def test_lab_with_gateways(start):
     assert not (path / 'lab.env').exists()
 
 
+def test_lab_with_an_ims(start):
+    path, variables = start('--ims', '--tls', '--gateways')
+    assert len(daemons(path, variables)) == 10
+    done = run(SCRIPTS / 'imsue.py', 'authorize', '--scscf',
+               variables['LAB_B_SCSCF'], '--login', variables['LAB_B_IDMS'],
+               '--profile', '1', '--partner-id',
+               'sip:visitor00003@b.example', '--primary-id',
+               'sip:user00003@a.example')
+    assert done.returncode == 0, done.stdout
+    done = run(SCRIPTS / 'imsue.py', 'register', '--scscf',
+               variables['LAB_A_SCSCF'], '--id', 'sip:user00003@a.example')
+    assert done.returncode == 0, done.stdout
+    assert run(SCRIPTS / 'lab', 'stop', path).returncode == 0
+    assert not daemons(path, variables)
+
+
 def test_plain_lab(start):
     """Two systems on one address, no tokens: as it has always been."""
     path, variables = start()
@@ -88,7 +105,8 @@ def test_plain_lab(start):
 
 
 @pytest.mark.parametrize('options', (('--systems', '1'), ('--systems', '27'),
-                                     ('--gateways', '--host', '::1')))
+                                     ('--gateways', '--host', '::1'),
+                                     ('--ims', '--host', '::1')))
 def test_lab_that_cannot_be(tmp_path, options):
     done = run(SCRIPTS / 'lab', 'start', tmp_path / 'lab', *options)
     assert done.returncode == 1
