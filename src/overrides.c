@@ -198,32 +198,38 @@ static uintptr_t count_lines(const char *data, size_t bytes, bool at_start)
 	return lines;
 }
 
-/* Counted in the message itself: a stream brings it in pieces. */
-static bool has_too_many_lines(msg_t *msg)
+/* Of the headers, those that have not been parsed. */
+static uintptr_t lines_that_wait(const msg_t *msg, const sip_t *sip)
 {
-	sip_t *sip = sip_object(msg);
 	const char *data = msg_buf_committed_data(msg);
-	uintptr_t lines;
 
 	if (!sip || !data || sip->sip_flags & MSG_FLG_BODY)
-		return false;
-	lines = (uintptr_t)sip->sip_user +
-		count_lines(data, msg_buf_committed(msg),
-			    !(sip->sip_flags & MSG_FLG_HEADERS));
-	sip->sip_user = (void *)lines;
-	return lines > HEADER_LINES_MAX;
+		return 0;
+	return count_lines(data, msg_buf_committed(msg),
+			   !(sip->sip_flags & MSG_FLG_HEADERS));
 }
 
+/* Counted in the message itself, since a stream brings it in pieces; those that
+ * wait for the next piece are counted then. */
 int msg_extract(msg_t *msg)
 {
 	static msg_extract_f *real;
+	sip_t *sip = sip_object(msg);
+	uintptr_t lines = lines_that_wait(msg, sip);
+	int result;
 
 	if (!real)
 		real = (msg_extract_f *)dlsym(RTLD_NEXT, "msg_extract");
-	if (real && !has_too_many_lines(msg))
-		return real(msg);
-	msg_mark_as_complete(msg, MSG_FLG_ERROR);
-	return -1;
+	if (sip)
+		lines += (uintptr_t)sip->sip_user;
+	if (!real || lines > HEADER_LINES_MAX) {
+		msg_mark_as_complete(msg, MSG_FLG_ERROR);
+		return -1;
+	}
+	result = real(msg);
+	if (sip)
+		sip->sip_user = (void *)(lines - lines_that_wait(msg, sip));
+	return result;
 }
 
 /* Sofia answers STUN whoever asks; nothing here is to be known by that. */

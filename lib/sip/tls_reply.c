@@ -38,9 +38,12 @@ static void complete(struct sip_stack *stack, msg_t *reply, sip_t *sip,
 /* Its size; -1: out of memory. */
 static int serialize(msg_t *reply, sip_t *sip)
 {
-	if (!sip->sip_status || !sip->sip_via ||
-	    sip_complete_message(reply) < 0 ||
-	    msg_serialize(reply, (msg_pub_t *)sip) < 0)
+	su_home_t *home = msg_home(reply);
+
+	sip->sip_content_length = sip_content_length_create(home, 0);
+	sip->sip_separator = sip_separator_create(home);
+	if (!sip->sip_status || !sip->sip_via || !sip->sip_content_length ||
+	    !sip->sip_separator || msg_serialize(reply, (msg_pub_t *)sip) < 0)
 		return -1;
 	return msg_prepare(reply);
 }

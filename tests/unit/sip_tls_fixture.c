@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +149,9 @@ struct tls_peer tls_shake(int fd, enum tls_role role, const char *who)
 	struct tls_peer peer = { .fd = fd };
 	struct tls_context *context = context_of(who);
 	enum tls_result result = TLS_WANT_READ;
+	int no_delay = 1;
 
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
 	CU_ASSERT_EQUAL(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	CU_ASSERT_EQUAL_FATAL(
 	    tls_session_create(&peer.session, context, role, fd), 0);
