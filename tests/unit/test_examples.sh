@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# mcmigd takes every configuration of doc/examples and of doc/gateways.md.
+# mcmigd takes every configuration of doc/examples and of the pages below.
 set -eu
 
 folder=$(mktemp -d)
@@ -21,13 +21,17 @@ extract() {
 
 cp "$srcdir"/doc/examples/*.conf "$folder"
 extract "$srcdir/doc/gateways.md"
+extract "$srcdir/doc/tls.md"
+mkdir "$folder/tls"
+tests/unit/make_identity "$folder/tls" b1 bg1 bg1-outside
 checked=0
 for conf in "$folder"/*.conf; do
-	sed "1i module_directory = \"$PWD/.libs\"" "$conf" >"$conf.here"
+	sed -e "1i module_directory = \"$PWD/.libs\"" \
+		-e "s#/etc/mcmig/tls#$folder/tls#" "$conf" >"$conf.here"
 	if ! src/mcmigd -c "$conf.here" --check; then
 		echo "$(basename "$conf") is not valid"
 		exit 1
 	fi
 	checked=$((checked + 1))
 done
-test "$checked" -ge 6
+test "$checked" -ge 9
