@@ -27,6 +27,32 @@ def looping_profile(folder):
     return file
 
 
+class BehindLab(SoloLab):
+    """b.example behind what `make_front(lab)` makes instead of an S-CSCF."""
+
+    def __init__(self, folder, peer, make_front, **options):
+        super().__init__(folder, peer, host='127.1.2.1', **options)
+        self.b.ims = make_front(self)
+
+
+class PlayedScscf:
+    """A peer of the test, in a lab."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def settings(self):
+        return {'peers': [self.peer.host],
+                'next_hops': [f'sip:{self.peer.host}:{self.peer.port}'
+                              ';transport=tcp'],
+                'names': ['as.b.example']}
+
+    def start(self):
+        pass
+
+    wait_ready = stop = start
+
+
 class Server:
     """b.example and its S-CSCF; `primary` is a.example."""
 
