@@ -78,8 +78,6 @@ class Node(labdaemon.System):
         for name, suffix in (('conf', 'conf'), ('log', 'log'),
                              ('ctl_socket', 'ctl')):
             setattr(self, name, self.lab.folder / f'{self.title}.{suffix}')
-        self.store = first.store
-        self.ims = first.ims
 
 
 class DispatcherLab(BehindLab):
@@ -99,7 +97,7 @@ class DispatcherLab(BehindLab):
     def prepare(self):
         super().prepare()
         if self.has_nodes:
-            self.second.store = self.b.store
+            self.second.store, self.second.ims = self.b.store, self.b.ims
             self.second.configure(self.settings)
             return
         listen = self.b.sections['']['listen']
