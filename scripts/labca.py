@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 STARTS = -2     # days from now: clocks differ
-DAYS = 90       # nothing that mcmigd would warn of
+DAYS = 30
 CA_DAYS = 3650
 PURPOSES = {'server': ExtendedKeyUsageOID.SERVER_AUTH,
-            'client': ExtendedKeyUsageOID.CLIENT_AUTH}
+            'client': ExtendedKeyUsageOID.CLIENT_AUTH,
+            'mail': ExtendedKeyUsageOID.EMAIL_PROTECTION}
+PEER_PURPOSES = ('server', 'client')    # either of them in turn
 KINDS = {'dns': x509.DNSName, 'uri': x509.UniformResourceIdentifier}
 ALGORITHMS = {
     'ecdsa': lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -162,8 +164,12 @@ class Authority:
     def root(self):
         return self.issuer.root() if self.issuer else self
 
+    def trusted(self):
+        """In PEM, what a peer trusts who trusts this one."""
+        return self.root().certificate.public_bytes(PEM)
+
     def issue(self, names=(), *, common_name='mcmig lab', starts=STARTS, ends=DAYS,
-              purposes=tuple(PURPOSES), algorithm='ecdsa'):
+              purposes=PEER_PURPOSES, algorithm='ecdsa'):
         """`names`: "dns:NAME", "uri:URI", or x509.GeneralName for what has no
         such form; `starts` and `ends`: in days from now, either may be past."""
         key = ALGORITHMS[algorithm]()

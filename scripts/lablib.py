@@ -76,7 +76,9 @@ class Lab:
         for i, system in enumerate(self.systems if ims else (), 1):
             system.ims = labims.Scscf.of_system(system, i)
         self.peers = self.systems  # also those that a test plays
-        self.certificates = None
+        self.certificates = labtls.Certificates(
+            self.folder, self.systems, bool(gateways)) if transport == 'tls' \
+            else None
         self.a, self.b = self.systems[:2]
 
     @property
@@ -132,10 +134,6 @@ class Lab:
         """Everything but the daemons."""
         if self.own_cluster:
             self.cluster.start()
-        if self.transport == 'tls':
-            self.certificates = labtls.Certificates(
-                self.folder, self.peers,
-                any(system.gateways for system in self.peers))
         link_modules(self.build, self.folder / 'modules')
         for system in self.systems:
             system.store = self._store_of(system)

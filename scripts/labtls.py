@@ -71,21 +71,23 @@ class Certificates:
         return self._section(stem, f'{system.letter}-inside-ca',
                              f'{system.letter}-inside-crl.pem')
 
+    def _issue(self, authority, name, stem, options):
+        authority.issue([name], common_name=name.removeprefix('dns:'),
+                        **options).save(self.folder / stem)
+
     def renew_server(self, system, **options):
         """Its certificate; the settings of its section."""
-        self.inside(system).issue([server_name(system)], **options).save(
-            self.folder / system.title)
+        self._issue(self.inside(system), server_name(system), system.title,
+                    options)
         return self._inside_section(system, system.title)
 
     def renew_inside(self, gateway, **options):
-        self.inside(gateway.system).issue(
-            [inside_name(gateway)], **options).save(
-                self.folder / gateway.title)
+        self._issue(self.inside(gateway.system), inside_name(gateway),
+                    gateway.title, options)
         return self._inside_section(gateway.system, gateway.title)
 
     def renew_outside(self, gateway, **options):
         stem = f'{gateway.title}-outside'
-        self.outside(gateway.system).issue(
-            [outside_name(gateway.system)], **options).save(
-                self.folder / stem)
+        self._issue(self.outside(gateway.system),
+                    outside_name(gateway.system), stem, options)
         return self._section(stem, 'ca', 'crl.pem')

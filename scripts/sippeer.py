@@ -117,14 +117,30 @@ class Peer:
                     self._take(data, lambda answer, to=address:
                                self._udp.sendto(answer, to))
                 elif ready is self._tcp:
-                    with self._lock:
-                        self._connections[ready.accept()[0]] = b''
+                    self._accept()
                 else:
                     self._read_stream(ready)
+
+    def _accept(self):
+        accepted = self._tcp.accept()[0]
+        try:
+            connection = self.secure(accepted, is_ours=False)
+        except OSError:
+            accepted.close()
+            return
+        with self._lock:
+            self._connections[connection] = b''
+
+    def secure(self, connection, is_ours):
+        """For a subclass: what a new connection is used by; OSError: not."""
+        del is_ours
+        return connection
 
     def _read_stream(self, connection):
         try:
             data = connection.recv(65536)
+        except BlockingIOError:
+            return
         except OSError:
             data = b''
         if not data:
@@ -173,8 +189,9 @@ class Peer:
             self._udp.sendto(data, address)
             return
         if server not in self._outgoing:
-            connection = socket.create_connection(
-                address, timeout=WAIT_S, source_address=(self.host, 0))
+            connection = self.secure(socket.create_connection(
+                address, timeout=WAIT_S, source_address=(self.host, 0)),
+                is_ours=True)
             with self._lock:
                 self._connections[connection] = b''
                 self._outgoing[server] = connection

@@ -45,7 +45,7 @@ INSIDE_NETWORKS = [ipaddress.ip_network(network) for network in
                    ('127.1.0.0/16', '127.4.0.0/16')]
 
 ADDRESS = re.compile(r'(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])')
-HOST = re.compile(r'(?i)(?:sips?:(?:[^@\s<>;,]*@)?|\d/(?:UDP|TCP)\s+|'
+HOST = re.compile(r'(?i)(?:sips?:(?:[^@\s<>;,]*@)?|\d/(?:UDP|TCP|TLS)\s+|'
                   r'received=|maddr=)([a-z][a-z0-9.-]*[a-z0-9])')
 TAG = re.compile(r'(?i);\s*tag=([^;,\s>]+)')
 BRANCH = re.compile(r'(?i);\s*branch=([^;,\s>]+)')

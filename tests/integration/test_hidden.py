@@ -9,6 +9,8 @@ import re
 import signal
 import socket
 import sqlite3
+import ssl
+import types
 
 import pytest
 
@@ -16,10 +18,12 @@ import documents
 import gateways
 import hidden
 import lablib
+import labtls
 import recorder
 import sippeer
 import test_bad_input
 import test_gateway_bad_input
+import tlspeer
 
 SETTINGS = {'': {'log_level': 'debug'},
             'gateway': {'attempt_deadline': '300ms', 'entry_deadline': '600ms',
@@ -29,6 +33,7 @@ SETTINGS = {'': {'log_level': 'debug'},
                           'deauthorization_deadline': '2s'}}
 HOST = '127.0.0.1'
 SYSTEMS = ('a.example', 'b.example', 'c.example')
+STRANGER = types.SimpleNamespace(name='d.example')
 
 
 class Border:
@@ -48,22 +53,37 @@ class Border:
         for i, system in enumerate(lab.systems, 1):
             self._behind(i, system, system.gateways[0])
 
+    def _recorder(self, host, target, source, authority, names):
+        if not authority:
+            return recorder.Recorder(host, target, source)
+        return tlspeer.Recorder(host, target, source, authority, names)
+
     def _between(self, i, gateway, other, other_gateway):
         """In front of number i; what comes through is number `other`."""
-        tap = recorder.Recorder(
+        certificates = self.lab.certificates
+        tap = self._recorder(
             f'127.3.{i}.1', gateway.outside_address,
-            f'127.3.{other}.1:{other_gateway.outside_port}')
+            f'127.3.{other}.1:{other_gateway.outside_port}',
+            certificates and certificates.outside(gateway.system),
+            [labtls.outside_name(gateway.system),
+             labtls.outside_name(other_gateway.system)])
         gateway.outside_front = tap.address
         self.by_target[gateway.system.letter] = tap
         self.outside.append(tap)
 
     def _behind(self, i, system, gateway):
-        tap = recorder.Recorder(f'127.4.{i}.1', system.address,
-                                f'127.4.{i}.2:{gateway.inside_port}')
-        system.front = tap.address
+        certificates = self.lab.certificates
+        authority = certificates and certificates.inside(system)
+        names = [labtls.server_name(system), labtls.inside_name(gateway)]
+        target = system.tls_address if certificates else system.address
+        tap = self._recorder(f'127.4.{i}.1', target,
+                             f'127.4.{i}.2:{gateway.inside_port}', authority,
+                             names)
+        system.front = system.tls_front = tap.address
         self.inside.append(tap)
-        tap = recorder.Recorder(f'127.4.{i}.2', gateway.inside_address,
-                                f'127.4.{i}.1:{system.port}')
+        tap = self._recorder(f'127.4.{i}.2', gateway.inside_address,
+                             f'127.4.{i}.1:{system.port}', authority,
+                             names[::-1])
         gateway.inside_front = tap.address
         self.inside.append(tap)
         tap = recorder.Recorder(f'127.4.{i}.3', system.address,
@@ -120,7 +140,7 @@ def version_of(lab):
 
 # ------------------------------------------------------------ real systems
 
-@pytest.fixture(scope='module', params=('tcp', 'udp'))
+@pytest.fixture(scope='module', params=('tcp', 'udp', 'tls'))
 def border(module_lab, request):
     """All tests of a transport record into the same one."""
     lab = module_lab(gateways=1, transport=request.param, settings=SETTINGS,
@@ -272,10 +292,17 @@ def test_primary_store_is_blocked(border, store_kind, user, pair):
 @pytest.fixture
 def attacker(border, make_peer):
     """Sends from the address of b.example to the outside of a.example."""
-    def make(host='127.3.2.1', transport='tcp'):
-        peer = sippeer.Peer(host, transport)
+    def make(host='127.3.2.1', transport='tcp', system=border.lab.b):
+        peer = tls_peer(host, system) if border.lab.certificates \
+            else sippeer.Peer(host, transport)
         border.peers.append(peer)
         return peer, border.lab.a.gateways[0].outside_address
+
+    def tls_peer(host, system):
+        """A gateway listens on nothing else then."""
+        authority = border.lab.certificates.outside(border.lab.b)
+        return tlspeer.Peer(authority.issue([labtls.outside_name(system)]),
+                            authority.trusted(), host)
 
     return make
 
@@ -313,7 +340,7 @@ def test_bad_sip(attacker, transport):
 
 @pytest.mark.parametrize('transport', ('tcp', 'udp'))
 def test_stranger(attacker, transport):
-    peer, address = attacker('127.2.9.1', transport)
+    peer, address = attacker('127.2.9.1', transport, STRANGER)
     for method in ('MESSAGE', 'OPTIONS', 'INVITE', 'REGISTER'):
         assert peer.ask(address, 'sip:a.example', method=method,
                         sender='sip:x@d.example').status >= 400
@@ -366,6 +393,22 @@ def test_noise(attacker, transport):
     peer, address = attacker(transport=transport)
     assert peer.ask(address, gateways.identity('a'), method='OPTIONS',
                     sender=gateways.identity('b')).status == 200
+
+
+def test_handshake(border, user, pair):
+    """What is said before anything is secret, and what any other system gets
+    to see of a certificate."""
+    assert_cause(user(border.lab.b, 'authorize', pair), None)
+    if not border.lab.certificates:
+        pytest.skip('of TLS')
+    words = border.words()
+    for tap, gateway in zip(border.outside, border.lab.gateways):
+        assert set(tap.asked_for) <= {None}
+        shown = ssl.get_server_certificate(
+            (gateway.outside_host, gateway.outside_port))
+        assert not list(words.find_words(ssl.PEM_cert_to_DER_cert(shown)))
+        assert f'gateway.{gateway.name}'.encode() \
+            in ssl.PEM_cert_to_DER_cert(shown)
 
 
 # ------------------------------------------------------- the test of the test
