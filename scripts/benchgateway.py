@@ -32,7 +32,7 @@ def relay_once(bench, relay, seconds, **load):
         def run(duration):
             return bench.load('primary', relay.inside, listen=relay.source,
                               transport=relay.transport, seconds=duration,
-                              warmup=0.1, **load)
+                              warmup=0.1, **relay.source_files, **load)
         run(WARMUP_S)
         meter = benchlib.CpuMeter(relay=relay.cpu_seconds)
         started = time.monotonic()

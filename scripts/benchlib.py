@@ -27,11 +27,16 @@ def figures_of(text):
     return dict(line.split('=', 1) for line in text.splitlines())
 
 
+def options_of(settings):
+    """Of mcmig-load: name, value, name, value."""
+    return [word for name, value in settings.items()
+            for word in (f'--{name.replace("_", "-")}', str(value))]
+
+
 def run_load(build, mode, server, *options, **settings):
     """Runs mcmig-load; its figures."""
-    command = [load_program(build), mode, '--server', server, *options]
-    for name, value in settings.items():
-        command += [f'--{name.replace("_", "-")}', str(value)]
+    command = [load_program(build), mode, '--server', server, *options,
+               *options_of(settings)]
     done = subprocess.run(command, text=True, capture_output=True,
                           check=False)
     if done.returncode > 1:

@@ -12,6 +12,7 @@ import time
 import types
 
 import benchlib
+import labtls
 from labdaemon import Gateway, host_port, link_modules
 from labproc import STOP_S, LabError, free_port, wait_for_exit
 
@@ -24,13 +25,14 @@ SHARED_MEMORY_MB = 2048     # Kamailio's: nothing in a run may use it up
 
 
 class Sink:
-    """A next hop of a.example."""
+    """A next hop of a.example. `files`: options of mcmig-load, for TLS."""
 
-    def __init__(self, program, number, transport, relay_address):
+    def __init__(self, program, number, transport, relay_address, files):
         host = SINK_HOST.format(number)
         self.address = host_port(host, free_port(host))
         self._command = [program, 'sink', '--listen', self.address,
-                         '--server', relay_address, '--transport', transport]
+                         '--server', relay_address, '--transport', transport,
+                         *benchlib.options_of(files)]
         self._process = None
 
     def start(self):
@@ -68,12 +70,19 @@ def wait_until_bound(address, process):
         time.sleep(0.02)
 
 
-class Ours:
+class Relay:
+    """`source_files`, `sink_files`: what those two need for TLS."""
+
+    source_files = {}
+    sink_files = {}
+
+
+class Ours(Relay):
     """mcmigd with the module gateway."""
 
     name = 'mcmigd'
 
-    def __init__(self, bench, folder, transport, settings=None):
+    def __init__(self, bench, folder, transport, settings=None, tls=None):
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.program = bench.program
@@ -81,22 +90,44 @@ class Ours:
         self.source = host_port(SOURCE_HOST, free_port(SOURCE_HOST))
         self.transport = transport
         self._settings = {'peer_rate': 0, 'user_rate': 0, **(settings or {})}
-        self._gateway = Gateway(
-            types.SimpleNamespace(lab=self, letter='b', name='b.example',
-                                  node='b1', next_hop=self._source_hop),
-            1, INSIDE_HOST, OUTSIDE_HOST)
+        self._tls = tls or {}
+        self._system = types.SimpleNamespace(
+            lab=self, letter='b', name='b.example', node='b1',
+            title='source', next_hop=self._source_hop)
+        self._peer = types.SimpleNamespace(letter='a', name='a.example')
+        self._gateway = Gateway(self._system, 1, INSIDE_HOST, OUTSIDE_HOST)
+        self._certificates = None
+        if transport == 'tls':
+            self._make_certificates()
         self.inside = self._gateway.inside_address
         self.outside = self._gateway.outside_address
+
+    def _make_certificates(self):
+        """Of the gateway, and of mcmig-load on both sides of it."""
+        self._certificates = labtls.Certificates(
+            self.folder, [self._system, self._peer], hidden=True)
+        section = self._certificates.renew_server(self._system)
+        self.source_files = {name: section[name] for name in
+                             ('certificate', 'key', 'ca')}
+        self.sink_files = self.outside_files(
+            labtls.outside_name(self._peer), 'sink')
+
+    def outside_files(self, name, stem):
+        """A certificate that it may be shown from outside."""
+        files = self._certificates.outside(self._peer).issue([name]).save(
+            self.folder / stem)
+        return {'certificate': str(files[0]), 'key': str(files[1]),
+                'ca': str(self.folder / 'ca/ca.pem')}
 
     def _source_hop(self, transport):
         return f'sip:{self.source};transport={transport}'
 
     def start(self, sinks):
-        peer = types.SimpleNamespace(
-            name='a.example', gateways=[
-                types.SimpleNamespace(outside=sink.address) for sink in sinks])
-        self._gateway.configure({'gateway': self._settings}, [peer],
-                                self.transport)
+        self._peer.gateways = [types.SimpleNamespace(outside=sink.address)
+                               for sink in sinks]
+        self._gateway.configure(
+            {'gateway': self._settings, 'tls_outside': self._tls},
+            [self._peer], self.transport, self._certificates)
         self._gateway.start()
         self._gateway.wait_ready()
 
@@ -115,7 +146,7 @@ class Ours:
         self._gateway.stop()
 
 
-class NoRelay:
+class NoRelay(Relay):
     """Source and sink talk to each other."""
 
     name = 'direct'
@@ -171,7 +202,7 @@ request_route {{
 '''
 
 
-class Kamailio:
+class Kamailio(Relay):
     """tm and topoh, and nothing else: no log, no checks, no look-ups; the
     fast allocator, shared memory touched before, answered transactions given
     up after one second instead of five."""
@@ -226,7 +257,8 @@ class Kamailio:
 def relay_between(bench, relay, sink_count=1):
     """The relay and its sinks, running; the sinks."""
     program = benchlib.load_program(bench.build)
-    sinks = [Sink(program, number, relay.transport, relay.outside)
+    sinks = [Sink(program, number, relay.transport, relay.outside,
+                  relay.sink_files)
              for number in range(1, sink_count + 1)]
     try:
         for sink in sinks:

@@ -72,8 +72,7 @@ def make_files(folder):
     authority.issue(['dns:sofia.example']).save(folder / 'agent')
     (folder / 'agent.pem').write_bytes(
         key_file.read_bytes() + (folder / 'agent.pem').read_bytes())
-    (folder / 'cafile.pem').write_bytes(
-        authority.certificate.public_bytes(labca.PEM))
+    (folder / 'cafile.pem').write_bytes(authority.trusted())
     authority.issue(['dns:peer.example']).save(folder / 'peer')
     context = ssl.create_default_context(cafile=folder / 'cafile.pem')
     context.check_hostname = False
