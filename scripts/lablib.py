@@ -2,6 +2,7 @@
 """MC systems a.example, b.example and so on, on this machine: daemons, stores,
 users, gateways. scripts/lab, scripts/quickstart and the tests stand on it."""
 
+import concurrent.futures
 import itertools
 import os
 import pathlib
@@ -137,7 +138,10 @@ class Lab:
         link_modules(self.build, self.folder / 'modules')
         for system in self.systems:
             system.store = self._store_of(system)
-            self._provision(system)
+        # Most of the time a client waits for its database.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(self._provision, self.systems))
+        for system in self.systems:
             if self.tokens:
                 system.requires_tokens = True
                 labtoken.make_key(system.token_key, system.jwks)

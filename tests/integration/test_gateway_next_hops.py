@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     reason='there is no store here: once is enough')
 GUEST = 'sip:visitor00001@b.example'
 HOME = 'sip:user00001@a.example'
-SETTINGS = {'': {'log_level': 'debug'},
+SETTINGS = {'': {'log_level': 'debug', 'sip_probe_interval': '500ms'},
             'gateway': {'attempt_deadline': '300ms', 'exit_deadline': '1s',
                         'entry_deadline': '900ms', 'user_rate': 0}}
 
