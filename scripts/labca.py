@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 STARTS = -2     # days from now: clocks differ
-DAYS = 30
+DAYS = 90       # nothing that mcmigd would warn of
 CA_DAYS = 3650
 PURPOSES = {'server': ExtendedKeyUsageOID.SERVER_AUTH,
             'client': ExtendedKeyUsageOID.CLIENT_AUTH,

@@ -17,6 +17,7 @@
 
 #define HEARD_BYTES (256 * 1024)
 #define STEP_MS 2
+#define DAY_S 86400
 
 struct tls_settings limits;
 struct answered answered;
@@ -41,29 +42,44 @@ static const struct sip_stack_config usual = {
 
 /* --- Identities ----------------------------------------------------------- */
 
-static void make_identity(const char *who)
+static const struct cert_wish ca_wish = { .subject = "ca", .is_ca = true };
+
+static void make_identity(const char *who, const struct cert *issuer,
+			  int64_t ends_s)
 {
 	char names[64];
-	struct cert_wish wish = { .subject = who, .names = names };
+	struct cert_wish wish = { .subject = who,
+				  .names = names,
+				  .starts_s = -60,
+				  .ends_s = ends_s };
 	struct cert *cert;
 
 	snprintf(names, sizeof(names), "DNS:%s.example", who);
-	cert = cert_create(authority, &wish);
+	cert = cert_create(issuer, &wish);
 	identity_write(who, cert, NULL);
 	cert_destroy(cert);
 }
 
+void identity_make(const char *who, int64_t ends_s, const char *ca)
+{
+	struct cert *other = ca ? cert_create(NULL, &ca_wish) : NULL;
+
+	if (other)
+		cert_write(folder_file(ca), other, NULL);
+	make_identity(who, other ? other : authority, ends_s);
+	if (other)
+		cert_destroy(other);
+}
+
 int sip_tls_suite_create(void)
 {
-	const struct cert_wish wish = { .subject = "ca", .is_ca = true };
-
 	if (folder_create())
 		return 1;
-	authority = cert_create(NULL, &wish);
+	authority = cert_create(NULL, &ca_wish);
 	cert_write(folder_file("ca.pem"), authority, NULL);
-	make_identity(OURS);
-	make_identity(PEER);
-	make_identity(OTHER);
+	make_identity(OURS, authority, DAY_S);
+	make_identity(PEER, authority, DAY_S);
+	make_identity(OTHER, authority, DAY_S);
 	limits_reset();
 	return 0;
 }

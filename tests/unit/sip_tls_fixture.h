@@ -17,6 +17,9 @@ enum { TLS4 = TCP4, TLS6 = TCP6 };
 /* A suite's set-up: a folder with a CA and these identities. */
 int sip_tls_suite_create(void);
 int sip_tls_suite_destroy(void);
+/* Another one, which ends in so many seconds, of a CA that signs itself in the
+ * file `ca` if that is not NULL. */
+void identity_make(const char *who, int64_t ends_s, const char *ca);
 
 /* Limits of the stack, changed by tests before sip_tls_start(). */
 extern struct tls_settings limits;
