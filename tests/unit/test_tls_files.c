@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tls_fixture.h"
@@ -149,6 +150,10 @@ static void test_certificate_file(void)
 	expect_certificate("garbage", EINVAL, "is broken");
 	wanted.certificate = "";
 	expect(&wanted, EINVAL, "name a PEM file");
+	folder_write("huge", "");
+	if (truncate(folder_file("huge"), 17 * 1024 * 1024))
+		abort();
+	expect_certificate("huge", EINVAL, "larger than 16 MiB");
 	if (mkfifo(folder_file("pipe"), 0600))
 		abort();
 	expect_certificate("pipe", EINVAL, "no regular file");

@@ -227,6 +227,19 @@ static void test_strength(void)
 
 /* --- Chains ------------------------------------------------------------- */
 
+/* What a stranger writes into it does not end a log's text. */
+static void test_subject(void)
+{
+	static const char subject[] = "a\" b=c\n";
+	struct cert *peer =
+	    cert_create(other_root, &(struct cert_wish){ .subject = subject,
+							 .names = NAMES });
+
+	expect(ours, (const struct cert *const[]){ peer, NULL },
+	       "(subject /CN=a' b=c\\x0A)");
+	cert_destroy(peer);
+}
+
 static void test_other_ca(void)
 {
 	struct cert *peer = make_peer(other_root, NAMES);
@@ -452,6 +465,7 @@ static CU_TestInfo tests[] = {
 	{ "NUL in a name", test_nul_in_name },
 	{ "purposes", test_purposes },
 	{ "strength", test_strength },
+	{ "subject", test_subject },
 	{ "other CA", test_other_ca },
 	{ "chains", test_chains },
 	{ "peer as CA", test_peer_as_ca },
