@@ -30,6 +30,10 @@ USERS = 400
 lab_numbers = itertools.count(1)
 
 
+# For tests in which it does not matter which store there is.
+once = pytest.mark.skipif(STORE != 'sqlite', reason='once is enough')
+
+
 def pytest_configure(config):
     config.addinivalue_line('markers', 'smoke: the whole path, briefly')
 

@@ -19,6 +19,7 @@ import lablib
 import labtoken
 from labproc import LabError
 
+pytestmark = conftest.once
 ISSUER = 'https://idms.b.example'
 
 

@@ -9,10 +9,12 @@ import signal
 
 import pytest
 
+import conftest
 import documents
 import growth
 import lablib
 
+pytestmark = conftest.once
 ABOVE = {'memory_max': 1}  # whatever it takes
 
 

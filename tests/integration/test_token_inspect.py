@@ -6,8 +6,11 @@ import subprocess
 
 import pytest
 
+import conftest
 import labtoken
 import lablib
+
+pytestmark = conftest.once
 
 USER = 'sip:visitor00001@b.example'
 ISSUER = 'https://idms.b.example'

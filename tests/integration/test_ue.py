@@ -6,9 +6,12 @@ import threading
 
 import pytest
 
+import conftest
 import documents
 import lablib
 import labtoken
+
+pytestmark = conftest.once
 
 
 def server_of(peer):
