@@ -56,7 +56,7 @@ def run_client(lab, verb, pair, profile):
     command = [lab.program('mcmig-ue'), *sum(lines, [])[1:], '--json',
                '--procedure', procedure]
     draw = ladder.by_gateways if lab.gateways else ladder.direct
-    show = ladder.Show(*draw(verb), procedure)
+    show = ladder.Show(*draw(verb, bool(lab.certificates)), procedure)
     with contextlib.ExitStack() as stack:
         sources = {stack.enter_context(lablib.LogReader(
             daemon.log, daemon.pid)): daemon.node[:-1]
@@ -113,11 +113,14 @@ COLUMNS = {
                    'partner_id'),
     'migrations': ('role', 'status', 'current', 'primary_id', 'partner_id',
                    'started'),
+    'tls': ('certificate', 'side', 'address', 'names', 'cipher'),
 }
 
 
 def text_of(value):
-    return {True: 'yes', False: 'no'}.get(value, str(value))
+    if isinstance(value, list):
+        return ' '.join(value)
+    return {True: 'yes', False: 'no', None: '-'}.get(value, str(value))
 
 
 def table(columns, rows):
@@ -138,6 +141,13 @@ def show_tables(lab, pair, procedure):
             print(f'$ mcmigctl -s {system.ctl_socket.name} '
                   f'{command} {argument}')
             table(COLUMNS[command], system.ctl(command, argument))
+
+
+def show_certificates(lab):
+    """Who the partner's side has spoken with, and as whom."""
+    for daemon in (lab.b, *lab.b.gateways):
+        print(f'$ mcmigctl -s {daemon.ctl_socket.name} tls')
+        table(COLUMNS['tls'], daemon.ctl('tls'))
 
 
 def title(text):
@@ -172,6 +182,9 @@ def demonstrate(lab):
     title('home again')
     show_reach(lab, pair)
     show_tables(lab, pair, procedure)
+    if lab.certificates:
+        title('certificates on TLS, drawn === above (RFC 5922)')
+        show_certificates(lab)
 
 
 def handle_signals(handler):
@@ -189,11 +202,14 @@ def main():
     parser.add_argument('--postgres', action='store_true')
     parser.add_argument('--direct', action='store_true',
                         help='without MC gateway servers and tokens')
+    parser.add_argument('--tls', action='store_true',
+                        help='between servers and gateways')
     args = parser.parse_args()
     # Not in $TMPDIR: sockets need a short path, and the cluster's user a way in.
     folder = tempfile.mkdtemp(prefix='mcmig-', dir='/tmp')
     store = 'postgres' if args.postgres else 'sqlite'
     lab = lablib.Lab(folder, store=store, users=3,
+                     transport='tls' if args.tls else 'tcp',
                      gateways=0 if args.direct else 1, login=True,
                      settings={'': {'log_level': 'debug'}})
     handle_signals(end)

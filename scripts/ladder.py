@@ -32,10 +32,12 @@ class Step:
 
 
 class Ladder:
-    """The parties' vertical lines, and what is drawn on them."""
+    """The parties' vertical lines, and what is drawn on them. `tls`: between
+    all but the first, which is the client."""
 
-    def __init__(self, *parties):
+    def __init__(self, *parties, tls=False):
         self.parties = parties
+        self.tls = tls
         self.width = parties[-1].column + 1
 
     def _line(self, marks):
@@ -53,9 +55,11 @@ class Ladder:
                  if between[0] <= party.column <= between[1]]
         marks = []
         for left, right in zip(stops, stops[1:]):
-            shaft = f' {text} '.center(right - left - 3, '-')
-            marks.append((left + 1, f'-{shaft}>' if start.column < end.column
-                          else f'<{shaft}-'))
+            line = '=' if self.tls and left > self.parties[0].column else '-'
+            shaft = f' {text} '.center(right - left - 3, line)
+            marks.append((left + 1, f'{line}{shaft}>'
+                          if start.column < end.column
+                          else f'<{shaft}{line}'))
         return self._line(marks)
 
     def note(self, party, text):
@@ -111,12 +115,12 @@ def last_steps(ladder, verb, client, partner, primary):
     ]
 
 
-def direct(verb):
+def direct(verb, tls=False):
     """TS 23.280 10.6.3.3.1 or 10.6.3.3.2 without topology hiding."""
     client = Party('ue', 9, 'mcmig-ue', '')
     partner = Party('b', 33, 'b.example', 'partner server')
     primary = Party('a', 68, 'a.example', 'primary server')
-    ladder = Ladder(client, partner, primary)
+    ladder = Ladder(client, partner, primary, tls=tls)
     request, response = flows(verb)
     return ladder, [
         *first_steps(ladder, verb, client, partner),
@@ -132,14 +136,15 @@ def direct(verb):
     ]
 
 
-def by_gateways(verb):
+def by_gateways(verb, tls=False):
     """The same, each message by the gateways of both systems."""
     client = Party('ue', 7, 'mcmig-ue', 'client')
     partner = Party('b', 23, 'b.example', 'partner server')
     partner_gateway = Party('bg', 39, 'b.example', 'partner gateway')
     primary_gateway = Party('ag', 55, 'a.example', 'primary gateway')
     primary = Party('a', 71, 'a.example', 'primary server')
-    ladder = Ladder(client, partner, partner_gateway, primary_gateway, primary)
+    ladder = Ladder(client, partner, partner_gateway, primary_gateway, primary,
+                    tls=tls)
     request, response = flows(verb)
 
     def hop(label, start, end, flow, **fields):

@@ -5,6 +5,8 @@ import itertools
 import os
 import pathlib
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 
@@ -93,6 +95,42 @@ def test_lab_with_an_ims(start):
     assert not daemons(path, variables)
 
 
+def test_lab_over_tls(start):
+    """Its CA makes certificates for others too."""
+    path, variables = start('--tls', '--systems', '3')
+    assert len(daemons(path, variables)) == 3
+    done = run(SCRIPTS / 'lab-ca', 'issue', path / 'c-ca', path / 'guest',
+               '--name', 'dns:guest.c.example')
+    assert done.returncode == 0, done.stderr
+    context = ssl.create_default_context(cafile=path / 'ca/ca.pem')
+    context.check_hostname = False
+    context.load_cert_chain(path / 'guest.pem', path / 'guest-key.pem')
+    host, port = variables['LAB_C_SERVER_TLS'].rsplit(':', 1)
+    with socket.create_connection((host, int(port)), 10) as connection, \
+            context.wrap_socket(connection) as session:
+        names = session.getpeercert()['subjectAltName']
+    assert names == (('DNS', 'c1.c.example'),)
+
+
+def test_certificate_authority(tmp_path):
+    def lab_ca(*arguments):
+        return run(SCRIPTS / 'lab-ca', *arguments).returncode
+
+    root, below, stem = (tmp_path / name for name in ('ca', 'below', 'own'))
+    assert lab_ca('init', root) == 0
+    assert lab_ca('init', below, '--under', root) == 0
+    assert lab_ca('issue', below, stem, '--name', 'dns:a.example',
+                  '--name', 'uri:sip:a.example') == 0
+    assert stem.with_suffix('.pem').read_text().count('BEGIN') == 2
+    assert (tmp_path / 'own-key.pem').stat().st_mode & 0o777 == 0o600
+    assert lab_ca('init', root) == 1
+    assert lab_ca('issue', root, stem, '--name', 'a.example') == 1
+    assert lab_ca('revoke', root, tmp_path / 'own.pem') == 1
+    before = (below / 'crl.pem').read_bytes()
+    assert lab_ca('revoke', below, tmp_path / 'own.pem') == 0
+    assert (below / 'crl.pem').read_bytes() != before
+
+
 def test_plain_lab(start):
     """Two systems on one address, no tokens: as it has always been."""
     path, variables = start()
@@ -134,6 +172,17 @@ def test_demonstration_of_the_direct_path():
     assert done.returncode == 0, done.stderr
     assert steps_of(done.stdout) == ['1', '2', '3-5', '6-7', '8-10', '11',
                                      '12']
+
+
+@pytest.mark.parametrize('options', (('--tls',), ('--tls', '--direct')))
+def test_demonstration_over_tls(options):
+    done = run(SCRIPTS / 'demo.py', *options)
+    assert done.returncode == 0, done.stderr
+    assert steps_of(done.stdout)[-1] == '12'
+    assert '== request ==' in done.stdout
+    assert '-- response --' in done.stdout
+    assert 'dns:b1.b.example' in done.stdout
+    assert 'TLSv1.3' in done.stdout
 
 
 def test_demonstration_that_is_interrupted():
