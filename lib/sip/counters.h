@@ -61,6 +61,7 @@ struct stats;
 	C(tls_damaged, "TLS connections ended: damaged message")               \
 	C(tls_not_reading, "TLS connections ended: the peer does not read")    \
 	C(tls_expired, "TLS connections ended: certificate has expired")       \
+	C(tls_broken, "TLS connections ended: a fault, or without a word")     \
 	C(tls_not_valid, "TLS connections ended: not valid after a reload")    \
 	G(tls_connections, "TLS connections, handshake done")                  \
 	G(tls_handshakes, "TLS handshakes under way")                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the descriptor to the end: states, events, deadlines. */
+/* From the descriptor to the end: states and events. */
 #include "sip/tls_connection.h"
 
 #include <errno.h>
@@ -15,28 +15,15 @@
 
 /* A TLS record: a turn of the loop reads one of each connection. */
 #define READ_BYTES (16 * 1024)
-/* A step may cost a millisecond of signatures: the rest waits a turn. */
-#define HANDSHAKE_STEPS_A_TURN 16
-/* Ours end before those of a peer that counts as we do, who would end it while
- * a request of ours is on its way. */
-#define OWN_IDLE_IN_T1 192
-#define LINGER_IN_T1 4
 #define LINGER_BYTES_MAX (256 * 1024)
 
-static void on_timer(void *arg);
-
-static struct tls_side *side_of(const struct tls_connection *connection)
+struct tls_side *tls_connection_side(const struct tls_connection *connection)
 {
 	return &connection->stack->tls->sides[connection->listener->side];
 }
 
-static void count(const struct tls_connection *connection,
-		  enum sip_counter counter)
-{
-	sip_count(connection->stack->counters, counter);
-}
-
-static void watch_for(struct tls_connection *connection, uint32_t events)
+void tls_connection_watch_for(struct tls_connection *connection,
+			      uint32_t events)
 {
 	if (connection->events == events)
 		return;
@@ -67,8 +54,8 @@ static void show_gauges(struct sip_stack *stack)
 		  stack->tls->under_way);
 }
 
-static void enter(struct tls_connection *connection,
-		  enum connection_state state)
+void tls_connection_enter(struct tls_connection *connection,
+			  enum connection_state state)
 {
 	struct sip_stack *stack = connection->stack;
 
@@ -81,13 +68,14 @@ static void enter(struct tls_connection *connection,
 
 /* --- The end -------------------------------------------------------------- */
 
-static void leave_side(struct tls_connection *connection)
+void tls_connection_leave_side(struct tls_connection *connection)
 {
-	struct tls_side *side = side_of(connection);
+	struct tls_side *side = tls_connection_side(connection);
 
 	if (connection->role != TLS_ACCEPTS)
 		return;
-	if (connection->state == CONNECTION_HANDSHAKING) {
+	if (connection->is_handshake) {
+		connection->is_handshake = false;
 		DL_DELETE2(side->handshaking, connection, older, newer);
 		side->handshakes--;
 	} else if (connection->opened_ms) {
@@ -104,12 +92,12 @@ void tls_connection_end(struct tls_connection *connection, const char *why)
 		return;
 	log_debug("sip", "msg=\"TLS connection ends\" peer=%s reason=\"%s\"",
 		  connection->peer, why);
-	leave_side(connection);
+	tls_connection_leave_side(connection);
 	tls_outbound_forget(connection);
 	if (connection->state == CONNECTION_OPEN &&
 	    !tls_queue_bytes(&connection->queue))
 		tls_session_close(connection->session);
-	enter(connection, CONNECTION_ENDED);
+	tls_connection_enter(connection, CONNECTION_ENDED);
 	handle_remove(tls->by_handle, connection->own);
 	loop_unwatch(connection->watch);
 	loop_work_cancel(stack->loop, &connection->work);
@@ -148,12 +136,12 @@ void tls_connection_finish(struct tls_connection *connection)
 		return;
 	msg_destroy(connection->msg);
 	connection->msg = NULL;
-	enter(connection, CONNECTION_FLUSHING);
+	tls_connection_enter(connection, CONNECTION_FLUSHING);
 	connection->progress_ms = connection->since_ms;
 	tls_outbound_forget(connection);
 	tls_outbound_fail(connection, "connection closed");
 	/* What comes is not read, and must not wake us for that. */
-	watch_for(connection, 0);
+	tls_connection_watch_for(connection, 0);
 	tls_connection_watch_time(connection);
 	tls_connection_has_work(connection);
 }
@@ -162,6 +150,7 @@ static void end_failed(struct tls_connection *connection)
 {
 	static struct log_rate rate;
 
+	sip_count(connection->stack->counters, SIP_COUNT_tls_broken);
 	log_write_limited(&rate, LOG_INFO, "sip",
 			  "msg=\"TLS connection failed\" peer=%s error=\"%s\"",
 			  connection->peer,
@@ -169,104 +158,7 @@ static void end_failed(struct tls_connection *connection)
 	tls_connection_end(connection, "TLS connection failed");
 }
 
-/* --- Handshake ------------------------------------------------------------ */
-
-static void end_unshaken(struct tls_connection *connection, const char *fault)
-{
-	static struct log_rate rate;
-
-	count(connection, SIP_COUNT_tls_handshakes_failed);
-	log_write_limited(&rate, LOG_WARNING, "sip",
-			  "msg=\"TLS handshake failed\" peer=%s %s=%s "
-			  "error=\"%s\"",
-			  connection->peer,
-			  connection->role == TLS_ACCEPTS ? "listener" : "from",
-			  connection->listener->address, fault);
-	tls_connection_end(connection, "TLS handshake failed");
-}
-
-static void handshake_is_done(struct tls_connection *connection)
-{
-	struct tls_side *side = side_of(connection);
-
-	if (connection->role == TLS_ACCEPTS &&
-	    side->connections >= side->limits.connections_max) {
-		count(connection, SIP_COUNT_tls_refused_full);
-		tls_connection_end(connection, "too many TLS connections");
-		return;
-	}
-	/* Begun before a reload. */
-	if (connection->context != side->context &&
-	    !tls_session_is_valid(connection->session, side->context)) {
-		count(connection, SIP_COUNT_tls_not_valid);
-		tls_connection_end(connection, "not valid after a reload");
-		return;
-	}
-	leave_side(connection);
-	enter(connection, CONNECTION_OPEN);
-	connection->opened_ms = connection->active_ms = connection->since_ms;
-	side->connections += connection->role == TLS_ACCEPTS;
-	count(connection, SIP_COUNT_tls_handshakes_done);
-	log_debug("sip", "msg=\"TLS connection\" peer=%s cipher=\"%s\"",
-		  connection->peer, tls_session_cipher(connection->session));
-	watch_for(connection, EPOLLIN);
-	tls_connection_watch_time(connection);
-	/* What came with the end of the handshake. */
-	tls_connection_has_work(connection);
-	tls_outbound_is_open(connection);
-}
-
-static bool may_step(struct tls_transport *tls, struct loop *loop)
-{
-	if (tls->handshake_steps >= HANDSHAKE_STEPS_A_TURN)
-		return false;
-	tls->handshake_steps++;
-	loop_work_queue(loop, &tls->turn_ends);
-	return true;
-}
-
-static void shake(struct tls_connection *connection)
-{
-	struct sip_stack *stack = connection->stack;
-
-	if (!may_step(stack->tls, stack->loop))
-		return;
-	switch (tls_session_handshake(connection->session)) {
-	case TLS_DONE:
-		handshake_is_done(connection);
-		break;
-	case TLS_WANT_READ:
-		watch_for(connection, EPOLLIN);
-		break;
-	case TLS_WANT_WRITE:
-		watch_for(connection, EPOLLOUT);
-		break;
-	case TLS_ENDED:
-		end_unshaken(connection, "the peer has closed it");
-		break;
-	case TLS_FAILED:
-		end_unshaken(connection,
-			     tls_session_fault(connection->session));
-		break;
-	}
-}
-
-static int begin_handshake(struct tls_connection *connection)
-{
-	struct tls_side *side = side_of(connection);
-	int err = tls_session_create(&connection->session, side->context,
-				     connection->role, connection->fd);
-
-	if (err)
-		return err;
-	connection->context = side->context;
-	enter(connection, CONNECTION_HANDSHAKING);
-	if (connection->role == TLS_ACCEPTS) {
-		DL_APPEND2(side->handshaking, connection, older, newer);
-		side->handshakes++;
-	}
-	return 0;
-}
+/* --- Events --------------------------------------------------------------- */
 
 /* TCP has come to an end of its own handshake. */
 static void connected(struct tls_connection *connection)
@@ -277,15 +169,13 @@ static void connected(struct tls_connection *connection)
 	if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &bytes))
 		error = errno;
 	if (!error)
-		error = begin_handshake(connection);
+		error = tls_handshake_begin(connection);
 	if (error) {
 		tls_connection_end(connection, strerror(error));
 		return;
 	}
-	shake(connection);
+	tls_handshake_step(connection);
 }
-
-/* --- Events --------------------------------------------------------------- */
 
 static void read_some(struct tls_connection *connection)
 {
@@ -330,9 +220,7 @@ static uint32_t wanted_events(const struct tls_connection *connection)
 	return events;
 }
 
-/* An answer that is still on its way would be lost by a reset when the peer has
- * sent what nobody has read. */
-static void linger(struct tls_connection *connection)
+void tls_connection_linger(struct tls_connection *connection)
 {
 	if (connection->peer_has_ended) {
 		tls_connection_end(connection, "connection closed");
@@ -340,8 +228,8 @@ static void linger(struct tls_connection *connection)
 	}
 	tls_session_close(connection->session);
 	shutdown(connection->fd, SHUT_WR);
-	enter(connection, CONNECTION_LINGERING);
-	watch_for(connection, EPOLLIN);
+	tls_connection_enter(connection, CONNECTION_LINGERING);
+	tls_connection_watch_for(connection, EPOLLIN);
 	tls_connection_watch_time(connection);
 }
 
@@ -366,10 +254,10 @@ static void write_some(struct tls_connection *connection)
 	}
 	if (connection->state == CONNECTION_FLUSHING &&
 	    !tls_queue_bytes(&connection->queue)) {
-		linger(connection);
+		tls_connection_linger(connection);
 		return;
 	}
-	watch_for(connection, wanted_events(connection));
+	tls_connection_watch_for(connection, wanted_events(connection));
 	tls_connection_watch_time(connection);
 }
 
@@ -382,7 +270,7 @@ static void on_event(void *arg, uint32_t events)
 		connected(connection);
 		break;
 	case CONNECTION_HANDSHAKING:
-		shake(connection);
+		tls_handshake_step(connection);
 		break;
 	case CONNECTION_OPEN:
 		if (events & ~(uint32_t)EPOLLOUT ||
@@ -421,143 +309,31 @@ void tls_connection_has_work(struct tls_connection *connection)
 	loop_work_queue(connection->stack->loop, &connection->work);
 }
 
-/* --- Deadlines ------------------------------------------------------------ */
-
-struct deadline {
-	uint64_t due_ms;
-	enum sip_counter counter;
-	const char *why;
-};
-
-static void consider(struct deadline *first, uint64_t due_ms,
-		     enum sip_counter counter, const char *why)
-{
-	if (due_ms < first->due_ms)
-		*first = (struct deadline){ due_ms, counter, why };
-}
-
-static uint64_t expires_ms(const struct tls_connection *connection)
-{
-	int64_t left_s = tls_session_expires(connection->session) -
-			 (int64_t)(clock_utc_us() / 1000000);
-
-	return clock_monotonic_ms() +
-	       (left_s > 0 ? (uint64_t)left_s * 1000 : 0);
-}
-
-static void open_deadlines(const struct tls_connection *connection,
-			   struct deadline *first)
-{
-	uint32_t t1_ms = connection->stack->t1_ms;
-	bool accepted = connection->role == TLS_ACCEPTS;
-	uint32_t idle_ms = (accepted ? IDLE_IN_T1 : OWN_IDLE_IN_T1) * t1_ms;
-	bool busy = connection->waiting || tls_queue_bytes(&connection->queue);
-
-	consider(first,
-		 (busy ? clock_monotonic_ms() + 1 : connection->active_ms) +
-		     idle_ms,
-		 SIP_COUNT_tls_idle, "idle TLS connection");
-	consider(first, expires_ms(connection), SIP_COUNT_tls_expired,
-		 "the peer's certificate has expired");
-	if (connection->msg)
-		consider(first,
-			 connection->msg_since_ms + LIFETIME_IN_T1 * t1_ms,
-			 SIP_COUNT_tls_unfinished, "message not whole in time");
-	if (tls_queue_bytes(&connection->queue))
-		consider(first,
-			 connection->progress_ms + LIFETIME_IN_T1 * t1_ms,
-			 SIP_COUNT_tls_not_reading, "the peer does not read");
-}
-
-static struct deadline next_deadline(const struct tls_connection *connection)
-{
-	struct deadline first = { .due_ms = UINT64_MAX };
-	uint32_t t1_ms = connection->stack->t1_ms;
-
-	switch (connection->state) {
-	case CONNECTION_CONNECTING:
-	case CONNECTION_HANDSHAKING:
-		consider(&first,
-			 connection->since_ms +
-			     side_of(connection)->limits.handshake_timeout_ms,
-			 SIP_COUNT_tls_handshakes_timed_out,
-			 "TLS handshake not done in time");
-		break;
-	case CONNECTION_OPEN:
-		open_deadlines(connection, &first);
-		break;
-	case CONNECTION_FLUSHING:
-		consider(&first,
-			 connection->progress_ms + LIFETIME_IN_T1 * t1_ms,
-			 SIP_COUNT_tls_not_reading, "the peer does not read");
-		break;
-	case CONNECTION_LINGERING:
-		/* As good as ended: nothing to count. */
-		consider(&first, connection->since_ms + LINGER_IN_T1 * t1_ms,
-			 SIP_COUNT_END, "connection closed");
-		break;
-	case CONNECTION_ENDED:
-		break;
-	}
-	return first;
-}
-
-static void start_timer(struct tls_connection *connection, uint64_t due_ms)
-{
-	struct sip_stack *stack = connection->stack;
-	uint64_t now_ms = clock_monotonic_ms();
-
-	timer_start(stack->timers, &connection->timer,
-		    due_ms > now_ms ? due_ms - now_ms : 0, on_timer,
-		    connection);
-}
-
-/* Deadlines move away with each byte: the timer then finds that out. */
-static void on_timer(void *arg)
-{
-	static struct log_rate rate;
-	struct tls_connection *connection = arg;
-	struct deadline first = next_deadline(connection);
-
-	if (first.due_ms > clock_monotonic_ms()) {
-		start_timer(connection, first.due_ms);
-		return;
-	}
-	if (first.counter != SIP_COUNT_END) {
-		count(connection, first.counter);
-		log_write_limited(&rate, LOG_INFO, "sip",
-				  "msg=\"TLS connection ended\" peer=%s "
-				  "reason=\"%s\"",
-				  connection->peer, first.why);
-	}
-	tls_connection_end(connection, first.why);
-}
-
-void tls_connection_watch_time(struct tls_connection *connection)
-{
-	uint64_t due_ms = next_deadline(connection).due_ms;
-
-	if (timer_is_running(&connection->timer) &&
-	    connection->timer.due_ms <= due_ms)
-		return;
-	start_timer(connection, due_ms);
-}
-
 /* --- The beginning -------------------------------------------------------- */
+
+/* A peer that has gone without a word would be sent to for a quarter of an
+ * hour. */
+static void set_options(int fd, unsigned unacknowledged_ms)
+{
+	int no_delay = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
+		   sizeof(unacknowledged_ms));
+}
 
 static int start(struct tls_connection *connection)
 {
 	struct sip_stack *stack = connection->stack;
 	bool connects = connection->role == TLS_CONNECTS;
-	int no_delay = 1, err;
+	int err;
 
-	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &no_delay,
-		   sizeof(no_delay));
+	set_options(connection->fd, LIFETIME_IN_T1 * stack->t1_ms);
 	connection->events = connects ? EPOLLOUT : EPOLLIN;
 	err = loop_watch(stack->loop, connection->fd, connection->events,
 			 on_event, connection, &connection->watch);
 	if (!err && !connects)
-		err = begin_handshake(connection);
+		err = tls_handshake_begin(connection);
 	if (!err)
 		err = handle_add(stack->tls->by_handle, connection,
 				 &connection->own);
@@ -587,8 +363,8 @@ int tls_connection_create(struct sip_stack *stack,
 	stack->tls->under_way++;
 	err = start(new);
 	if (err) {
-		leave_side(new);
-		enter(new, CONNECTION_ENDED);
+		tls_connection_leave_side(new);
+		tls_connection_enter(new, CONNECTION_ENDED);
 		loop_unwatch(new->watch);
 		destroy(new);
 		return err;

@@ -35,7 +35,8 @@ struct tls_connection {
 	struct tls_session *session;
 	const struct tls_context *context; /* the session holds it */
 	struct loop_watch *watch;
-	uint32_t events; /* that it is watched for */
+	uint32_t events;   /* that it is watched for */
+	bool is_handshake; /* one of its side's */
 	bool read_wants_write, write_wants_read, peer_has_ended;
 	struct loop_work work; /* what no event of the socket will tell */
 	struct timer timer;
@@ -77,10 +78,31 @@ void tls_connection_end(struct tls_connection *connection, const char *why);
 void tls_connection_finish(struct tls_connection *connection);
 /* Frees what has ended. */
 void tls_connections_reap(struct tls_transport *tls);
-/* A deadline may have come nearer. */
-void tls_connection_watch_time(struct tls_connection *connection);
 /* At the end of the turn what waits is written, what is decrypted is read. */
 void tls_connection_has_work(struct tls_connection *connection);
+
+/* Parts of it, for the files below. */
+struct tls_side *tls_connection_side(const struct tls_connection *connection);
+void tls_connection_enter(struct tls_connection *connection,
+			  enum connection_state state);
+void tls_connection_watch_for(struct tls_connection *connection,
+			      uint32_t events);
+/* It is no more counted as one of its side's. */
+void tls_connection_leave_side(struct tls_connection *connection);
+/* All is written: closes once the peer has. What is still on its way would be
+ * lost by a reset when the peer has sent what nobody has read. */
+void tls_connection_linger(struct tls_connection *connection);
+
+/* --- tls_handshake.c ----------------------------------------------------- */
+
+int tls_handshake_begin(struct tls_connection *connection);
+/* On an event; the connection may end by it. */
+void tls_handshake_step(struct tls_connection *connection);
+
+/* --- tls_deadline.c ------------------------------------------------------ */
+
+/* A deadline may have come nearer. */
+void tls_connection_watch_time(struct tls_connection *connection);
 
 /* --- tls_write.c --------------------------------------------------------- */
 

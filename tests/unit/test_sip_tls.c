@@ -411,6 +411,39 @@ static void test_who_is_connected(void)
 	fixture_stop();
 }
 
+/* A wildcard says nothing of where answers are to go. */
+static void test_wildcard(void)
+{
+	static const char *const entries[] = { "tls:0.0.0.0:0" };
+	const struct sip_stack_config config = {
+		.listen = entries,
+		.listen_count = 1,
+		.domain = "b.example",
+		.t1_ms = T1_MS,
+		.server_transactions_max = 10,
+		.client_transactions_max = 10,
+		.peer_outstanding_max = 10,
+	};
+	char request[4096];
+	struct tls_peer peer;
+	const char *via;
+	uint16_t port;
+	int listening;
+
+	sip_tls_start(&config);
+	listening = peer_bind(TLS4, &port);
+	CU_ASSERT_EQUAL(tls_message(port, A_NAME, SIP_INSIDE), 0);
+	peer = accept_request(listening, request, sizeof(request));
+	via = header_of(request, "Via");
+	CU_ASSERT_PTR_NULL(strstr(via, " 0.0.0.0"));
+	CU_ASSERT_PTR_NOT_NULL(
+	    strstr(via, strrchr(sip_stack_address(stack, 0), ':')));
+	answer(&peer, request);
+	tls_close(&peer);
+	close(listening);
+	fixture_stop();
+}
+
 static CU_TestInfo tls_tests[] = {
 	{ "a request and its answer", test_request_and_answer },
 	{ "a request of ours and its answer", test_request_of_ours },
@@ -428,6 +461,7 @@ static CU_TestInfo tls_tests[] = {
 	{ "probes have the same names proved",
 	  test_probes_prove_the_same_names },
 	{ "who is connected", test_who_is_connected },
+	{ "a wildcard", test_wildcard },
 	CU_TEST_INFO_NULL,
 };
 

@@ -3,13 +3,16 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "sip_tls_fixture.h"
 
 #define A_NAME "dns:a.example"
@@ -303,6 +306,90 @@ static void test_stalled_handshakes_cost_no_cpu(void)
 	fixture_stop();
 }
 
+/* --- Descriptors ---------------------------------------------------------- */
+
+enum { DESCRIPTORS = 64 };
+
+static bool is_nobody(void *arg, const struct sip_source *source,
+		      struct sip_reply *refusal)
+{
+	(void)arg;
+	(void)source;
+	(void)refusal;
+	return false;
+}
+
+/* Out of the way of the stack's. */
+static int connect_high(int i)
+{
+	int fd = raw_connect(TLS4, NULL);
+	int high = fcntl(fd, F_DUPFD, 500 + i);
+
+	close(fd);
+	return high;
+}
+
+static void limit_descriptors(struct rlimit *before, rlim_t count)
+{
+	struct rlimit low;
+
+	getrlimit(RLIMIT_NOFILE, before);
+	low = *before;
+	low.rlim_cur = count;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+/* Connections that say nothing take those that are left by handshakes_max, and
+ * no peer's place. */
+static void test_descriptors(void)
+{
+	enum { MANY = 100 };
+	struct rlimit before;
+	struct tls_peer peer = { .fd = -1 };
+	int silent[MANY], own;
+
+	limits.handshakes_max = 8;
+	sip_tls_start(NULL);
+	sip_set_source_handler(sip, is_nobody, NULL);
+	accept_ask(stack);
+	for (int i = 0; i < MANY; i++)
+		silent[i] = connect_high(i);
+	peer.fd = connect_high(MANY);
+	limit_descriptors(&before, DESCRIPTORS);
+	run_for(50);
+	CU_ASSERT_EQUAL(count_open(silent, MANY), 7);
+	own = open("/dev/null", O_RDONLY);
+	CU_ASSERT(own >= 0);
+	close(own);
+	setrlimit(RLIMIT_NOFILE, &before);
+	CU_ASSERT(!is_closed_within(peer.fd, 0));
+	accept_ask(NULL);
+	close_all(silent, MANY);
+	close(peer.fd);
+	limits_reset();
+	fixture_stop();
+}
+
+static void test_no_descriptor_at_all(void)
+{
+	struct rlimit before;
+	clock_t cpu;
+	int peer, first;
+
+	sip_tls_start(NULL);
+	peer = connect_high(0);
+	first = open("/dev/null", O_RDONLY);
+	close(first);
+	limit_descriptors(&before, (rlim_t)first);
+	CU_ASSERT(is_closed_within(peer, 200));
+	cpu = clock();
+	run_for(200);
+	CU_ASSERT(clock() - cpu < CLOCKS_PER_SEC / 20);
+	setrlimit(RLIMIT_NOFILE, &before);
+	close(peer);
+	fixture_stop();
+}
+
 /* --- Who does not read ---------------------------------------------------- */
 
 /* Requests until the stack has closed the connection, or `max` of them. */
@@ -434,6 +521,8 @@ static CU_TestInfo limit_tests[] = {
 	{ "connections in all", test_connections_in_all },
 	{ "stalled handshakes cost no CPU",
 	  test_stalled_handshakes_cost_no_cpu },
+	{ "descriptors", test_descriptors },
+	{ "no descriptor at all", test_no_descriptor_at_all },
 	{ "a peer who does not read is ended",
 	  test_peer_who_does_not_read_is_ended },
 	{ "a slow next hop", test_slow_next_hop },

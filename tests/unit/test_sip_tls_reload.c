@@ -185,6 +185,41 @@ static void test_listener_without_a_certificate(void)
 	fixture_stop();
 }
 
+static const char *fault_after_request(struct tls_peer *peer)
+{
+	static char rest[256];
+	size_t bytes;
+
+	for (unsigned waited = 0; waited < PATIENCE_MS; waited += 2) {
+		if (tls_session_read(peer->session, rest, sizeof(rest),
+				     &bytes) == TLS_FAILED)
+			break;
+		run_for(2);
+	}
+	return tls_session_fault(peer->session);
+}
+
+/* Also one that has sent a request before it could know. */
+static void test_refused_peer_is_told_why(void)
+{
+	struct request request = { 0 };
+	struct tls_peer refused;
+
+	sip_tls_start(NULL);
+	identity_make("d", 86400, "ca2.pem");
+	refused = tls_connect(TLS4, "d");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(refused.session);
+	tls_send(&refused, tls_request(&request));
+	tls_send(&refused, tls_request(&request));
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault_after_request(&refused), "alert"));
+	CU_ASSERT_EQUAL(recorded.count, 0);
+	CU_ASSERT_EQUAL(counter("sip.tls_handshakes_failed"), 1);
+	tls_close(&refused);
+	run_for(20);
+	CU_ASSERT_EQUAL(counter("sip.tls_handshakes"), 0);
+	fixture_stop();
+}
+
 /* --- Expiry --------------------------------------------------------------- */
 
 static void test_expired_while_connected(void)
@@ -339,6 +374,7 @@ static CU_TestInfo reload_tests[] = {
 	{ "what cannot be reloaded", test_what_cannot_be_reloaded },
 	{ "a listener without a certificate",
 	  test_listener_without_a_certificate },
+	{ "a refused peer is told why", test_refused_peer_is_told_why },
 	{ "expired while connected", test_expired_while_connected },
 	CU_TEST_INFO_NULL,
 };
