@@ -83,10 +83,12 @@ static int add_names(struct tls_names *names, const GENERAL_NAMES *all)
 	int count = sk_GENERAL_NAME_num(all);
 	int err = 0;
 
-	names->values = calloc(NAMES_MAX, sizeof(*names->values));
+	if (count > NAMES_MAX)
+		count = NAMES_MAX;
+	names->values = calloc((size_t)count + 1, sizeof(*names->values));
 	if (!names->values)
 		return ENOMEM;
-	for (int i = 0; !err && i < count && names->count < NAMES_MAX; i++)
+	for (int i = 0; i < count && !err; i++)
 		err = add_general_name(names, sk_GENERAL_NAME_value(all, i));
 	return err;
 }
@@ -98,12 +100,9 @@ int tls_names_read(struct tls_names *names, const X509 *certificate)
 
 	all = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical,
 			       NULL);
-	if (!all) {
-		/* Not there, twice there, or unreadable: no name. */
-		return critical < 0		       ? 0
-		       : tls_library_error() == ENOMEM ? ENOMEM
-						       : 0;
-	}
+	/* What is there twice, or unreadable, has no name in it. */
+	if (!all)
+		return tls_library_error() == ENOMEM ? ENOMEM : 0;
 	err = add_names(names, all);
 	GENERAL_NAMES_free(all);
 	return err;

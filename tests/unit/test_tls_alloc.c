@@ -191,7 +191,61 @@ static void test_sessions(void)
 	}
 }
 
+/* --- Connections, one after the other ----------------------------------- */
+
+#define CONNECTIONS 100
+
+static void connect_once(void)
+{
+	struct ends ends;
+	size_t bytes;
+
+	ends_open(&ends, ours, ours);
+	CU_ASSERT_EQUAL(ends.accepted, TLS_DONE);
+	tls_session_write(ends.connects, "x", 1, &bytes);
+	ends_close(&ends);
+}
+
+/* As one that connects and closes, or is stopped in the middle. */
+static void abort_once(void)
+{
+	struct raw raw;
+
+	raw_create(&raw, ours, role,
+		   (const struct cert *const[]){ peer, NULL });
+	SSL_do_handshake(raw.library);
+	tls_session_handshake(raw.session);
+	raw_destroy(&raw);
+}
+
+static void refuse_once(void)
+{
+	expect(ours, revoked, TLS_FAILED);
+}
+
+/* Sofia-SIP's own TLS loses memory with each of these. */
+static void expect_nothing_kept(void (*connection)(void))
+{
+	long before = 0;
+
+	for (int i = 0; i < 2 * CONNECTIONS; i++) {
+		if (i == CONNECTIONS)
+			before = alloc_fail_live();
+		connection();
+	}
+	CU_ASSERT_EQUAL(alloc_fail_live(), before);
+}
+
+static void test_connections(void)
+{
+	expect_nothing_kept(connect_once);
+	expect_nothing_kept(refuse_once);
+	for (role = TLS_ACCEPTS; role <= TLS_CONNECTS; role++)
+		expect_nothing_kept(abort_once);
+}
+
 static CU_TestInfo tests[] = {
+	{ "connections", test_connections },
 	{ "contexts", test_contexts },
 	{ "sessions", test_sessions },
 	CU_TEST_INFO_NULL,
