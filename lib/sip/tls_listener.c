@@ -104,7 +104,7 @@ static void describe_wildcard(const su_sockaddr_t *bound, char *text,
 	su_sockaddr_t own = *bound;
 
 	if (!su_getlocalinfo(&hints, &found) && found) {
-		own = *found->li_addr;
+		memcpy(&own, found->li_addr, found->li_addrlen);
 		own.su_port = bound->su_port;
 	}
 	su_freelocalinfo(found);
