@@ -40,28 +40,33 @@ static int print_body(const struct ue_options *options)
 
 static int create_stack(struct sip_stack **stackp, struct loop *loop,
 			struct stats *stats, const struct ue_server *server,
-			uint16_t port)
+			const struct sip_tls *tls, uint16_t port)
 {
-	char udp[SIP_HOST_SIZE + 16], tcp[SIP_HOST_SIZE + 16];
-	const char *const listen[] = { udp, tcp };
+	char entries[2][SIP_HOST_SIZE + 16];
+	const char *const listen[] = { entries[0], entries[1] };
 	const struct sip_stack_config config = {
 		.listen = listen,
-		.listen_count = 2,
+		.listen_count = tls->context ? 1 : 2,
 		.domain = "mcmig-ue.invalid",
 		.t1_ms = 500,
 		.server_transactions_max = TRANSACTIONS_MAX,
 		.client_transactions_max = TRANSACTIONS_MAX,
 		.peer_outstanding_max = TRANSACTIONS_MAX,
+		.tls = *tls,
 	};
 
-	snprintf(udp, sizeof(udp), "udp:%s:%u", server->local_host, port);
-	snprintf(tcp, sizeof(tcp), "tcp:%s:%u", server->local_host, port);
+	snprintf(entries[0], sizeof(entries[0]), "%s:%s:%u",
+		 tls->context ? "tls" : "udp", server->local_host, port);
+	snprintf(entries[1], sizeof(entries[1]), "tcp:%s:%u",
+		 server->local_host, port);
 	return sip_stack_create(stackp, loop, stats, &config);
 }
 
-/* The server sends the response flow to the port of our Via, on either. */
-static int listen_on_both(struct sip_stack **stackp, struct loop *loop,
-			  struct stats *stats, const struct ue_server *server)
+/* The server sends the response flow to the port of our Via: on UDP or TCP, or
+ * on TLS. */
+static int listen_on(struct sip_stack **stackp, struct loop *loop,
+		     struct stats *stats, const struct ue_server *server,
+		     const struct sip_tls *tls)
 {
 	int err = EADDRINUSE;
 
@@ -69,8 +74,27 @@ static int listen_on_both(struct sip_stack **stackp, struct loop *loop,
 		uint16_t port = ue_server_free_port(server);
 
 		if (port)
-			err = create_stack(stackp, loop, stats, server, port);
+			err = create_stack(stackp, loop, stats, server, tls,
+					   port);
 	}
+	return err;
+}
+
+static int create_sip(struct sip_stack **stackp, struct loop *loop,
+		      struct stats *stats, const struct ue_options *options)
+{
+	struct tls_context *context = NULL;
+	struct tls_settings settings;
+	struct sip_tls tls = { 0 };
+	int err = 0;
+
+	if (options->server.transport == SIP_TLS) {
+		err = ue_tls_create(&context, &settings, &options->tls);
+		tls = (struct sip_tls){ context, &settings };
+	}
+	if (!err)
+		err = listen_on(stackp, loop, stats, &options->server, &tls);
+	tls_context_release(context);
 	return err;
 }
 
@@ -89,7 +113,7 @@ static int run(const struct ue_options *options)
 	err = stats_create(&stats);
 	if (err)
 		goto out;
-	err = listen_on_both(&stack, loop, stats, &options->server);
+	err = create_sip(&stack, loop, stats, options);
 	if (err)
 		goto out;
 	err = ue_procedure_create(&procedure, loop, sip_stack_sip(stack),

@@ -18,6 +18,10 @@
 
 enum option_key {
 	OPT_SERVER = 1,
+	OPT_CERTIFICATE,
+	OPT_KEY,
+	OPT_CA,
+	OPT_SERVER_NAME,
 	OPT_PARTNER_ID,
 	OPT_PRIMARY_ID,
 	OPT_PROFILE,
@@ -36,6 +40,10 @@ enum option_key {
 
 static const struct option option_table[] = {
 	{ "server", required_argument, NULL, OPT_SERVER },
+	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "key", required_argument, NULL, OPT_KEY },
+	{ "ca", required_argument, NULL, OPT_CA },
+	{ "server-name", required_argument, NULL, OPT_SERVER_NAME },
 	{ "partner-id", required_argument, NULL, OPT_PARTNER_ID },
 	{ "primary-id", required_argument, NULL, OPT_PRIMARY_ID },
 	{ "profile", required_argument, NULL, OPT_PROFILE },
@@ -58,7 +66,12 @@ static const char help_text[] =
     "An MC service client: asks a partner MC system for migration service\n"
     "authorization or de-authorization and waits for the response flow.\n"
     "\n"
-    "  --server URI        sip:HOST:PORT[;transport=udp|tcp] of the server\n"
+    "  --server URI        sip:HOST:PORT[;transport=udp|tcp|tls] of the "
+    "server\n"
+    "  --certificate FILE  on TLS our own, with its chain (PEM)\n"
+    "  --key FILE          its private key\n"
+    "  --ca FILE           who signs the server's\n"
+    "  --server-name NAME  dns:NAME or uri:URI that it must have\n"
     "  --partner-id ID     MC service ID in the partner MC system\n"
     "  --primary-id ID     MC service ID at home\n"
     "  --profile N         index of the user profile (authorize)\n"
@@ -136,7 +149,27 @@ static int read_token(struct mcinfo *request, const char *file)
 	return 0;
 }
 
-static int parse_value(struct ue_options *options, int key, const char *value)
+static int parse_tls(struct ue_tls *tls, int key, char *value)
+{
+	switch (key) {
+	case OPT_CERTIFICATE:
+		tls->certificate = value;
+		return 0;
+	case OPT_KEY:
+		tls->key = value;
+		return 0;
+	case OPT_CA:
+		tls->ca = value;
+		return 0;
+	}
+	if (strncmp(value, "dns:", 4) && strncmp(value, "uri:", 4))
+		return refuse("--server-name", value,
+			      "expected dns:NAME or uri:URI");
+	tls->server_name = value;
+	return 0;
+}
+
+static int parse_value(struct ue_options *options, int key, char *value)
 {
 	struct mcinfo *request = &options->request;
 	unsigned long number;
@@ -145,6 +178,11 @@ static int parse_value(struct ue_options *options, int key, const char *value)
 	switch (key) {
 	case OPT_SERVER:
 		return ue_server_parse(&options->server, value);
+	case OPT_CERTIFICATE:
+	case OPT_KEY:
+	case OPT_CA:
+	case OPT_SERVER_NAME:
+		return parse_tls(&options->tls, key, value);
 	case OPT_PARTNER_ID:
 		return parse_id("--partner-id", value, request->partner_id,
 				request->partner_id_canonical);
@@ -281,6 +319,8 @@ int ue_options_parse(struct ue_options *options, int argc, char **argv)
 		err = check_complete(options);
 	if (!err)
 		err = check_login(options);
+	if (!err && options->server.transport == SIP_TLS)
+		err = ue_tls_check(&options->tls);
 	if (err)
 		return err;
 	complete(&options->request);

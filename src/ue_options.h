@@ -5,16 +5,18 @@
 
 #include "mcinfo/mcinfo.h"
 #include "sip/sip.h"
+#include "ue_tls.h"
 
 struct ue_server {
 	enum sip_transport transport;
-	char next_hop[SIP_URI_SIZE]; /* sip:IP:PORT;transport=udp|tcp */
+	char next_hop[SIP_URI_SIZE]; /* sip:IP:PORT;transport=udp|tcp|tls */
 	/* "IP:PORT" of ours with port 0: as the server's answers can reach it */
 	char local_host[SIP_HOST_SIZE + 2]; /* with brackets around IPv6 */
 };
 
 struct ue_options {
 	struct ue_server server;
+	struct ue_tls tls;     /* where that is the server's transport */
 	struct mcinfo request; /* with its token; mcinfo_clear() frees it */
 	const char *login;     /* URL of an identity management; NULL: none */
 	const char *user;      /* name there */

@@ -100,6 +100,7 @@ static void request_answered(void *arg, handle_t handle,
 static int send_attempt(struct ue_procedure *procedure)
 {
 	const struct mcinfo *request = &procedure->options->request;
+	const struct ue_tls *tls = &procedure->options->tls;
 	const struct mc_service_info *service =
 	    mc_service_info(request->service);
 	uint64_t now_ms = clock_monotonic_ms();
@@ -114,6 +115,8 @@ static int send_attempt(struct ue_procedure *procedure)
 	};
 	struct sip_outbound message = {
 		.next_hop = procedure->options->server.next_hop,
+		.certificate_names = &tls->server_name,
+		.certificate_name_count = tls->server_name ? 1 : 0,
 		.request_uri = target,
 		.from = request->partner_id,
 		.to = target,

@@ -15,6 +15,12 @@
 #define HOST_NAME_SIZE 256
 #define PORT_ATTEMPTS 16
 
+static const char *const transports[] = {
+	[SIP_UDP] = "udp",
+	[SIP_TCP] = "tcp",
+	[SIP_TLS] = "tls",
+};
+
 struct server_parts {
 	char host[HOST_NAME_SIZE];
 	char port[8];
@@ -25,7 +31,7 @@ static int refuse(const char *uri, const char *reason)
 {
 	fprintf(stderr,
 		"mcmig-ue: --server %s: %s; "
-		"expected sip:HOST:PORT[;transport=udp|tcp]\n",
+		"expected sip:HOST:PORT[;transport=udp|tcp|tls]\n",
 		uri, reason);
 	return EINVAL;
 }
@@ -33,13 +39,21 @@ static int refuse(const char *uri, const char *reason)
 static int parse_transport(const char *parameters,
 			   enum sip_transport *transport)
 {
+	static const char prefix[] = ";transport=";
+
 	*transport = SIP_UDP;
-	if (!*parameters || !strcasecmp(parameters, ";transport=udp"))
+	if (!*parameters)
 		return 0;
-	if (strcasecmp(parameters, ";transport=tcp"))
+	if (strncasecmp(parameters, prefix, strlen(prefix)))
 		return EINVAL;
-	*transport = SIP_TCP;
-	return 0;
+	parameters += strlen(prefix);
+	for (size_t i = 0; i < sizeof(transports) / sizeof(*transports); i++) {
+		if (!strcasecmp(parameters, transports[i])) {
+			*transport = (enum sip_transport)i;
+			return 0;
+		}
+	}
+	return EINVAL;
 }
 
 static int split(struct server_parts *parts, const char *uri)
@@ -58,7 +72,7 @@ static int split(struct server_parts *parts, const char *uri)
 	parts->host[end - host] = '\0';
 
 	end += bracketed;
-	strcpy(parts->port, "5060");
+	parts->port[0] = '\0';
 	if (*end == ':') {
 		end++;
 		digits = strspn(end, "0123456789");
@@ -70,6 +84,9 @@ static int split(struct server_parts *parts, const char *uri)
 	}
 	if (parse_transport(end, &parts->transport))
 		return refuse(uri, "unknown parameter or transport");
+	if (!parts->port[0])
+		strcpy(parts->port,
+		       parts->transport == SIP_TLS ? "5061" : "5060");
 	return 0;
 }
 
@@ -130,7 +147,7 @@ int ue_server_parse(struct ue_server *server, const char *uri)
 	server->transport = parts.transport;
 	snprintf(server->next_hop, sizeof(server->next_hop),
 		 "sip:%s:%s;transport=%s", host, parts.port,
-		 parts.transport == SIP_TCP ? "tcp" : "udp");
+		 transports[parts.transport]);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ import types
 
 import pytest
 
+import conftest
 import documents
 import gateways
 import hidden
@@ -140,7 +141,8 @@ def version_of(lab):
 
 # ------------------------------------------------------------ real systems
 
-@pytest.fixture(scope='module', params=('tcp', 'udp', 'tls'))
+@pytest.fixture(scope='module', params=(
+    'tcp', 'udp', pytest.param('tls', marks=conftest.once)))
 def border(module_lab, request):
     """All tests of a transport record into the same one."""
     lab = module_lab(gateways=1, transport=request.param, settings=SETTINGS,

@@ -15,12 +15,14 @@ import types
 import pytest
 from cryptography import x509
 
+import conftest
 import documents
 import gateways
 import labca
 import tlspeer
 from test_migration import assert_outcome
 
+pytestmark = conftest.once
 SETTINGS = {'': {'log_level': 'debug', 'sip_t1': '50ms'},
             'migration': {'retry_min': '100ms', 'retry_max': '500ms',
                           'authorization_deadline': '1s'}}

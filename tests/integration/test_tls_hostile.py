@@ -14,9 +14,11 @@ import time
 
 import pytest
 
+import conftest
 import gateways
 import tlspeer
 
+pytestmark = conftest.once
 T1_S = 0.02
 IDLE_S = 128 * T1_S
 UNFINISHED_S = 64 * T1_S

@@ -156,6 +156,59 @@ def test_all_is_revoked_under_load(make_lab, user, make_pair, wait_until):
     assert not any(load.outcomes)
 
 
+# ------------------------------------------------------- clients over TLS too
+
+CLIENT = 'dns:ue.b.example'
+
+
+@pytest.fixture(scope='module')
+def clients(module_lab):
+    """Only those with that name are clients of its servers."""
+    return module_lab(transport='tls', settings={
+        **IMPATIENT, 'migration': {**IMPATIENT['migration'],
+                                   'clients': [CLIENT]}})
+
+
+@pytest.fixture
+def client(clients, ue, pair, tmp_path):
+    """mcmig-ue with a certificate of this name, which takes the server for
+    who has that name."""
+    def run(verb, name=CLIENT, server_name='dns:b1.b.example'):
+        files = clients.certificates.outside(clients.b).issue([name]).save(
+            tmp_path / 'ue')
+        return ue(verb, clients.b.tls_address, pair, '--certificate',
+                  files[0], '--key', files[1], '--ca',
+                  clients.folder / 'ca/ca.pem', '--server-name', server_name,
+                  '--timeout', '2', transport='tls')
+
+    return run
+
+
+def test_client_over_tls(clients, client, pair, wait_until):
+    assert_outcome(client('authorize'), 0)
+    wait_until(lambda: redirection(clients.a, pair.primary_id)
+               == {'mcptt': pair.partner_id})
+    assert_outcome(client('deauthorize'), 0)
+    wait_until(lambda: redirection(clients.a, pair.primary_id) == {})
+
+
+def test_client_of_another_name(client):
+    status, steps = client('authorize', 'dns:ue.a.example')
+    assert status == 2
+    assert steps[-2]['status'] == 403
+
+
+def test_client_that_meets_another_server(client):
+    """It says nothing to it."""
+    status, _ = client('authorize', server_name='dns:b2.b.example')
+    assert status == 3
+
+
+def test_client_without_its_files(ue, clients, pair):
+    assert ue('authorize', clients.b.tls_address, pair,
+              transport='tls')[0] == 64
+
+
 # -------------------------------------------------------------- who is away
 
 @pytest.mark.parametrize('who', ('a-gateway', 'b-gateway', 'a'))
