@@ -188,7 +188,8 @@ class Peer:
         if self.transport == 'udp':
             self._udp.sendto(data, address)
             return
-        if server not in self._outgoing:
+        connection = self._outgoing.get(server)
+        if not connection:
             connection = self.secure(socket.create_connection(
                 address, timeout=WAIT_S, source_address=(self.host, 0)),
                 is_ours=True)
@@ -196,7 +197,7 @@ class Peer:
                 self._connections[connection] = b''
                 self._outgoing[server] = connection
             self._wake_write.send(b'x')
-        self._outgoing[server].sendall(data)
+        connection.sendall(data)
 
     def forget_connections(self):
         """What is sent from now on goes through new ones."""

@@ -24,6 +24,7 @@ from test_migration import assert_outcome
 
 pytestmark = conftest.once
 SETTINGS = {'': {'log_level': 'debug', 'sip_t1': '50ms'},
+            'tls': {'handshake_timeout': '500ms'},
             'migration': {'retry_min': '100ms', 'retry_max': '500ms',
                           'authorization_deadline': '1s'}}
 OWN = 'dns:a1.a.example'        # what b.example knows a.example's server by
@@ -229,6 +230,7 @@ def primary(lab):
     yield lab.peer
     lab.peer.certificate = lab.good
     lab.peer.settings = {}
+    lab.peer.instead = None
     lab.peer.end_connections()
 
 
@@ -268,6 +270,36 @@ def test_outbound_on_an_old_version(lab, ue, pair, primary):
         'minimum_version': ssl.TLSVersion.TLSv1,
         'maximum_version': ssl.TLSVersion.TLSv1_1}
     says_nothing_to(lab, ue, pair, primary)
+
+
+def say(words):
+    """And keep the connection."""
+    def speak(connection):
+        connection.sendall(words)
+        return connection.dup()
+
+    return speak
+
+
+INSTEAD_OF_TLS = {
+    'silence': (lambda connection: connection.dup(),
+                'sip.tls_handshakes_timed_out'),
+    'end': (lambda connection: None, 'sip.tls_handshakes_failed'),
+    'garbage': (say(b'\xff' * 1000), 'sip.tls_handshakes_failed'),
+    'SIP': (say(b'SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n'),
+            'sip.tls_handshakes_failed'),
+    'half a record': (say(b'\x16\x03\x03\1\0'),
+                      'sip.tls_handshakes_timed_out'),
+    'alert': (say(b'\x15\x03\x03\0\2\2\x28'),
+              'sip.tls_handshakes_failed'),
+}
+
+
+@pytest.mark.parametrize('case', INSTEAD_OF_TLS)
+def test_outbound_to_what_speaks_no_tls(lab, ue, pair, primary, case):
+    primary.instead, counter = INSTEAD_OF_TLS[case]
+    counters = says_nothing_to(lab, ue, pair, primary)
+    assert counters[counter] >= 1
 
 
 # ------------------------------------------------------------------ reload

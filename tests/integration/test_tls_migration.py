@@ -4,6 +4,8 @@ gateways: there and back, with certificates that are renewed meanwhile, with
 peers that die."""
 
 import itertools
+import queue
+import ssl
 import threading
 
 import pytest
@@ -11,6 +13,8 @@ from cryptography import x509
 
 import documents
 import gateways
+import labtls
+import tlspeer
 from test_migration import assert_outcome, redirection
 
 IMPATIENT = {**gateways.IMPATIENT, '': {'log_level': 'debug',
@@ -154,6 +158,43 @@ def test_all_is_revoked_under_load(make_lab, user, make_pair, wait_until):
             daemon.ctl('reload')
         load.wait_for_more(wait_until, 8)
     assert not any(load.outcomes)
+
+
+# ------------------------------------------------------ the sides of a gateway
+
+def probe(address, authority, name):
+    """What a gateway has to say to who shows this name: the answer to a
+    request, or None if it does not come so far."""
+    peer = tlspeer.Peer(authority.issue([name]), authority.trusted(),
+                        '127.3.9.1')
+    # Only its own certificate is to be judged here.
+    peer.settings = {'verify_mode': ssl.CERT_NONE}
+    try:
+        return gateways.say(
+            peer, address, gateways.request_document(
+                'sip:visitor00001@a.example', 'sip:user00001@b.example'),
+            speaker=gateways.identity('b'), target=gateways.identity('a'))
+    except (OSError, queue.Empty):
+        return None
+    finally:
+        peer.close()
+
+
+def test_certificate_of_the_other_side(hidden):
+    """Whoever may come in from outside is nobody inside, and the other way
+    round."""
+    gateway, certificates = hidden.a.gateways[0], hidden.certificates
+    outside = labtls.outside_name(hidden.b)
+    server = labtls.server_name(hidden.a)
+    counters = gateways.Counters(gateway)
+    assert probe(gateway.inside_address, certificates.outside(hidden.b),
+                 outside) is None
+    assert probe(gateway.outside_address, certificates.inside(hidden.a),
+                 server) is None
+    assert counters['sip.tls_handshakes_failed'] == 2
+    # Another system's CA may sign any name: the side says what it is worth.
+    assert probe(gateway.outside_address, certificates.outside(hidden.b),
+                 server).status == 403
 
 
 # ------------------------------------------------------- clients over TLS too

@@ -103,23 +103,21 @@ class Peer(sippeer.Peer):
         self.certificate = certificate
         self.ca = ca
         self.settings = settings
-        self.handshakes = []    # what became of those that came: None or why
+        # What is called with a connection that comes, in place of TLS on it;
+        # and what it returns, kept open.
+        self.instead = None
+        self._kept = []
         super().__init__(host, 'tls', auto_reply)
 
     def secure(self, connection, is_ours):
+        if self.instead and not is_ours:
+            self._kept.append(self.instead(connection))
+            raise ConnectionAbortedError
         connection.settimeout(HANDSHAKE_S)
         context = context_of(self.certificate, self.ca, server=not is_ours,
                              **self.settings)
-        fault = None
-        try:
-            return Stream(context.wrap_socket(connection,
-                                              server_side=not is_ours))
-        except OSError as error:
-            fault = error
-            raise
-        finally:
-            if not is_ours:
-                self.handshakes.append(fault)
+        return Stream(context.wrap_socket(connection,
+                                          server_side=not is_ours))
 
     def end_connections(self):
         """All, so that the next message makes a new one."""
@@ -130,6 +128,9 @@ class Peer(sippeer.Peer):
         while any(connection in self._connections
                   for connection in connections):
             time.sleep(0.01)
+        while self._kept:
+            if kept := self._kept.pop():
+                kept.close()
 
 
 class Recorder(recorder.Recorder):
