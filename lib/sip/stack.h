@@ -68,7 +68,8 @@ MCMIG_API const char *sip_stack_address(const struct sip_stack *stack,
 
 /*
  * Whether requests of this connection's peer would be taken: the source handler
- * says so, which counts it as one more message.
+ * says so, which counts it as one more message. On TLS nothing is known of it
+ * yet: true.
  */
 MCMIG_API bool sip_stack_admits(const struct sip_stack *stack, int connection);
 

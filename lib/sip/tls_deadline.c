@@ -9,6 +9,8 @@
  * a request of ours is on its way. */
 #define OWN_IDLE_IN_T1 192
 #define LINGER_IN_T1 4
+/* The clock may be set while a certificate's end is waited for. */
+#define LOOKED_AT_S 3600
 
 static void on_timer(void *arg);
 
@@ -30,6 +32,8 @@ static uint64_t expires_ms(const struct tls_connection *connection)
 	int64_t left_s = tls_session_expires(connection->session) -
 			 (int64_t)(clock_utc_us() / 1000000);
 
+	if (left_s > LOOKED_AT_S)
+		left_s = LOOKED_AT_S;
 	return clock_monotonic_ms() +
 	       (left_s > 0 ? (uint64_t)left_s * 1000 : 0);
 }
@@ -113,13 +117,15 @@ static void on_timer(void *arg)
 		start_timer(connection, first.due_ms);
 		return;
 	}
-	if (first.counter != SIP_COUNT_END) {
+	if (first.counter != SIP_COUNT_END)
 		sip_count(connection->stack->counters, first.counter);
+	/* What is usual is told by tls_connection_end() to who wants to know. */
+	if (first.counter != SIP_COUNT_END &&
+	    first.counter != SIP_COUNT_tls_idle)
 		log_write_limited(&rate, LOG_INFO, "sip",
 				  "msg=\"TLS connection ended\" peer=%s "
 				  "reason=\"%s\"",
 				  connection->peer, first.why);
-	}
 	tls_connection_end(connection, first.why);
 }
 

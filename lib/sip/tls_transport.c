@@ -157,6 +157,15 @@ int tls_transport_create(struct sip_stack *stack,
 	return err;
 }
 
+/* Answers of the last turn have not left yet. */
+static void end_last(struct tls_connection *connection)
+{
+	if (connection->state == CONNECTION_OPEN ||
+	    connection->state == CONNECTION_FLUSHING)
+		tls_connection_flush(connection);
+	tls_connection_end(connection, "stopping");
+}
+
 void tls_transport_destroy(struct sip_stack *stack)
 {
 	struct tls_transport *tls = stack->tls;
@@ -165,7 +174,7 @@ void tls_transport_destroy(struct sip_stack *stack)
 		return;
 	tls_listeners_close(stack);
 	while (tls->all)
-		tls_connection_end(tls->all, "stopping");
+		end_last(tls->all);
 	tls_connections_reap(tls);
 	loop_work_cancel(stack->loop, &tls->turn_ends);
 	for (int i = SIP_INSIDE; i <= SIP_OUTSIDE; i++) {

@@ -330,6 +330,29 @@ static void test_drain(void)
 	fixture_stop();
 }
 
+static void test_last_answer_leaves(void)
+{
+	const struct sip_reply reply = { .status = 200 };
+	struct request request = { 0 };
+	struct tls_peer peer;
+	char heard[4096];
+	size_t bytes = 0;
+
+	sip_tls_start(NULL);
+	automatic.status = 0;
+	peer = tls_connect(TLS4, PEER);
+	tls_send(&peer, tls_request(&request));
+	CU_ASSERT_FATAL(run_until(&recorded.count, 1));
+	sip_reply(sip, recorded.transaction, &reply);
+	fixture_stop();
+	for (int i = 0; i < 4 && !bytes; i++)
+		tls_session_read(peer.session, heard, sizeof(heard) - 1,
+				 &bytes);
+	heard[bytes] = '\0';
+	CU_ASSERT_EQUAL(status_of(heard), 200);
+	tls_close(&peer);
+}
+
 static void test_probes_prove_the_same_names(void)
 {
 	struct sip_stack_config probing = {
@@ -458,6 +481,7 @@ static CU_TestInfo tls_tests[] = {
 	{ "an answer after the connection", test_answer_after_the_connection },
 	{ "a source is known by its names", test_source_is_known_by_its_names },
 	{ "drain", test_drain },
+	{ "the last answer leaves", test_last_answer_leaves },
 	{ "probes have the same names proved",
 	  test_probes_prove_the_same_names },
 	{ "who is connected", test_who_is_connected },
