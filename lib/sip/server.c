@@ -13,6 +13,7 @@
 
 #include <sofia-sip/sip_header.h>
 
+#include "base/log.h"
 #include "loop/loop.h"
 #include "sip/check.h"
 #include "sip/mark.h"
@@ -163,6 +164,19 @@ static bool refuse_network(struct sip_stack *stack, struct incoming *incoming)
 	return true;
 }
 
+static void log_loop(struct sip_stack *stack, const struct incoming *incoming)
+{
+	static struct log_rate rate;
+	struct sip_source source;
+
+	inbound_source(stack, incoming, &source);
+	log_write_limited(&rate, LOG_WARNING, "sip",
+			  "msg=\"a request of ours has come back: a next hop "
+			  "leads here, or initial filter criteria trigger in "
+			  "the terminating case\" source=%s port=%u",
+			  source.host, source.port);
+}
+
 static bool refuse_loop(struct sip_stack *stack,
 			const struct incoming *incoming)
 {
@@ -175,6 +189,7 @@ static bool refuse_loop(struct sip_stack *stack,
 
 	if (!tag || !mark_is_ours(&stack->mark_key, tag))
 		return false;
+	log_loop(stack, incoming);
 	refuse_statelessly(stack, incoming, &loop, SIP_COUNT_refused_loop);
 	return true;
 }

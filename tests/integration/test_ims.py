@@ -37,6 +37,7 @@ def redirection(system, mc_service_id):
         f"WHERE mc_service_id = '{mc_service_id}'"))
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize('service', documents.SERVICES)
 def test_there_and_back(ims_lab, pair, wait_until, service):
     """Client, S-CSCF, partner server, two gateways, primary server."""

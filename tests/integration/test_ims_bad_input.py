@@ -9,6 +9,7 @@ import pytest
 
 import documents
 import gateways
+import lablib
 import sippeer
 from imsserver import BehindLab, CLIENT_HOST, PlayedScscf, request_of
 
@@ -303,3 +304,50 @@ def test_contact_that_is_no_peer(registration, contact):
     assert registration.send(fields={'Contact': contact}).status == 200
     assert registration.known()[0]['next_hop'].startswith(
         f'sip:{registration.peer.host}:')
+
+
+# ------------------------------------------------------------- the way back
+
+def migrate(b, primary, pair, scscf):
+    """Through the IMS; the response as it leaves the server."""
+    answer = ask(scscf, b, pair, through(pair))
+    assert answer.status == 200, answer
+    request = documents.Parsed(primary.request().body)
+    while request.partner_id != pair.partner_id:
+        request = documents.Parsed(primary.request().body)
+    body = gateways.response_document(request, result='success')
+    assert gateways.say(primary, b.server, body, speaker='sip:a.example',
+                        target='sip:b.example').status == 200
+    return request
+
+
+def next_of(peer, request):
+    """The response of that procedure."""
+    while True:
+        message = peer.request()
+        if documents.Parsed(message.body).procedure == request.procedure:
+            return message
+
+
+def test_registered_where_nobody_answers(registration, scscf, b, primary,
+                                         pair):
+    """The node that the request came by is asked then."""
+    closed = lablib.free_port(SCSCF_HOST)
+    gone = f'sip:{SCSCF_HOST}:{closed};transport=tcp'
+    assert registration.send(fields={'Contact': f'<{gone}>'}).status == 200
+    assert registration.known()[0]['next_hop'] == gone
+    request = migrate(b, primary, pair, scscf)
+    response = next_of(scscf, request)
+    assert response.uri == pair.partner_id
+    assert response.header('route') == \
+        f'<sip:{scscf.host}:{scscf.port};transport=tcp;lr>'
+
+
+def test_scscf_on_udp(b, primary, pair, make_peer):
+    scscf = make_peer(SCSCF_HOST, 'udp', 200)
+    registration = Registration(scscf, b, pair.partner_id)
+    assert registration.send().status == 200
+    assert registration.known()[0]['next_hop'] == \
+        f'sip:{scscf.host}:{scscf.port};transport=udp'
+    request = migrate(b, primary, pair, scscf)
+    assert '/UDP ' in next_of(scscf, request).header('via')

@@ -9,6 +9,7 @@ import pytest
 
 import documents
 import gateways
+import imsue
 from imsserver import CLIENT_HOST, Server, request_of
 
 
@@ -86,6 +87,25 @@ def test_response_goes_where_the_user_is_now(server, make_ue, pair):
     assert response.procedure == request.procedure
 
 
+def test_response_goes_to_the_identity_that_asked(server, make_ue, make_pair):
+    """Not to the MC service ID: who is registered by what need not be one."""
+    pair, other = make_pair(), make_pair()
+    client = make_ue(server.b, other.partner_id)
+    request = ask(server, client, pair)
+    assert server.decide(request).status == 200
+    response = client.peer.request()
+    assert response.header('to') == f'<{other.partner_id}>'
+    assert documents.Parsed(response.body).partner_id == pair.partner_id
+
+
+def test_identity_that_the_hss_does_not_know(server, make_ue, wait_until):
+    """Nobody registers it, and nobody asks for it."""
+    with imsue.Ue(server.scscf.uri, 'sip:nobody@b.example',
+                  CLIENT_HOST) as client:
+        assert client.register().status >= 400
+        assert not server.registrations(client.identity)
+
+
 # ------------------------------------------------------------------ restarts
 
 def test_scscf_restarts_in_mid_flow(server, client, pair, wait_until):
@@ -133,7 +153,7 @@ class Looping:
 
 def test_filter_criteria_that_trigger_in_both_cases(server, make_ue):
     """The response comes back from the S-CSCF: 482 at once, nothing goes
-    round, and the user waits for what never comes."""
+    round, the log says why, and the user waits for what never comes."""
     client = make_ue(server.b, Looping.partner_id)
     loops = gateways.Counters(server.b)
     request = ask(server, client, Looping)
@@ -141,7 +161,9 @@ def test_filter_criteria_that_trigger_in_both_cases(server, make_ue):
     assert server.decide(request).status == 200
     gateways.wait_for_log(server.b, request.procedure, 'status=482',
                           offset=offset)
-    assert loops['sip.refused_loop'] < 5
+    gateways.wait_for_log(server.b, 'a request of ours has come back',
+                          server.scscf.host, offset=offset)
+    assert loops['sip.refused_loop'] < 20
     assert client.peer.requests.empty()
 
 
