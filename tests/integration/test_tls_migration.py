@@ -5,6 +5,7 @@ peers that die."""
 
 import itertools
 import queue
+import signal
 import ssl
 import threading
 
@@ -157,6 +158,19 @@ def test_all_is_revoked_under_load(make_lab, user, make_pair, wait_until):
         for daemon in lab.daemons:
             daemon.ctl('reload')
         load.wait_for_more(wait_until, 8)
+    assert not any(load.outcomes)
+
+
+def test_all_start_anew_under_load(make_lab, user, make_pair, wait_until):
+    """Above memory_max: certificates are read again, connections made again,
+    and what was on its way arrives."""
+    lab = make_lab(transport='tls', gateways=1, settings=IMPATIENT)
+    with Load(lab, user, make_pair, 2) as load:
+        for daemon in lab.daemons:
+            daemon.adjust({'': {'memory_max': 1}})
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda one=daemon: 'recycled=1' in one.log.read_text())
+        load.wait_for_more(wait_until, 4)
     assert not any(load.outcomes)
 
 
