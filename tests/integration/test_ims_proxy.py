@@ -10,6 +10,7 @@ import gateways
 import imsue
 import labdaemon
 import labims
+import lablib
 import sippeer
 from imsserver import BehindLab, CLIENT_HOST, request_of
 
@@ -65,6 +66,41 @@ def test_proxy(b, primary, pair, transport):
 def test_no_registration_reaches_the_server(b):
     """The proxy is the registrar: the configured way is left."""
     assert b.ctl('ims', 'registrations') == []
+
+
+# ----------------------------------------------------- between the MC systems
+
+class BetweenLab(lablib.Lab):
+    """Each of two systems knows the other by the address of the proxy."""
+
+    def __init__(self, folder, record_route, **options):
+        super().__init__(folder, **options)
+        self.between = labims.Kamailio(
+            self.folder, 'between', '127.3.9.1', 'between.cfg',
+            ('RECORD_ROUTE',) if record_route else (),
+            A=f'{self.a.address};transport={self.transport}',
+            B=f'{self.b.address};transport={self.transport}')
+        self.a.front = self.b.front = self.between.address
+
+    def start_daemons(self):
+        self.between.start()
+        self.between.wait_ready()
+        super().start_daemons()
+
+    def stop(self):
+        super().stop()
+        self.between.stop()
+
+
+@pytest.mark.parametrize('transport, record_route', (
+    ('tcp', False), ('tcp', True), ('udp', True)))
+def test_between_systems(make_lab, ue, pair, transport, record_route):
+    lab = make_lab(BetweenLab, record_route, transport=transport)
+    for verb in ('authorize', 'deauthorize'):
+        status, steps = ue(verb, lab.b.address, pair)
+        assert status == 0, steps
+    text = lab.b.log.read_text()
+    assert f'next_hop=sip:{lab.between.address}' in text
 
 
 # ---------------------------------------------------------------- dispatcher

@@ -199,6 +199,15 @@ def test_forged_through_the_scscf(server, client, pair):
         request.procedure
 
 
+def test_routes_of_a_client(server, client, pair):
+    """What the S-CSCF leaves of them is below its own: not looked at."""
+    request = ask(server, client, pair,
+                  headers=[('Route', '<sip:192.0.2.66;lr>')])
+    assert server.decide(request).status == 200
+    assert documents.Parsed(client.peer.request().body).procedure == \
+        request.procedure
+
+
 def test_forged_past_the_scscf(server, make_peer, pair):
     """From an address that is no peer they count for nothing: the response
     goes where the request came from."""
