@@ -438,7 +438,7 @@ def test_connections_of_one_source(bounded):
     assert counters['sip.tls_refused_source'] == 1
     # Those that are gone count no more.
     deadline = time.monotonic() + LATE_S
-    while lab.fault(None, '127.0.1.1'):
+    while lab.fault(host='127.0.1.1'):
         assert time.monotonic() < deadline
 
 
@@ -466,7 +466,7 @@ def test_connections_of_all(bounded):
         assert counters['sip.tls_refused_full'] == 1
         assert lab.serves(inside[0])
     deadline = time.monotonic() + LATE_S
-    while lab.fault(None):
+    while lab.fault():
         assert time.monotonic() < deadline
 
 

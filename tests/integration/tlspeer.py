@@ -172,46 +172,60 @@ class SoloLab(lablib.Lab):
     # ---- connections of the test's own
 
     def connect(self, host='127.0.0.1'):
-        """Without TLS on it, and without waiting for acknowledgements."""
-        connection = socket.create_connection(
-            (self.b.host, self.b.tls_port), WAIT_S, source_address=(host, 0))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        return connect(self.b.tls_address, host)
 
     def session(self, context=None, host='127.0.0.1'):
         """Of a good peer, unless the context says otherwise."""
-        connection = self.connect(host)
-        try:
-            return (context or context_of(self.good, self.root)).wrap_socket(
-                connection)
-        except BaseException:
-            connection.close()
-            raise
+        return session(self.b.tls_address,
+                       context or context_of(self.good, self.root), host)
 
-    def serves(self, session=None):
+    def serves(self, given=None):
         """Whether a good peer's new connection, or a given one, is served;
         soon."""
         started = time.monotonic()
-        with session or self.session() as connection:
+        with given or self.session() as connection:
             connection.settimeout(WAIT_S)
             connection.sendall(options())
             answer = connection.recv(65536)
         assert time.monotonic() - started < SOON_S
         return answer.startswith(b'SIP/2.0 200 ')
 
-    def fault(self, context, host='127.0.0.1'):
-        """What a peer that is not wanted gets to see; None if it is served.
-        With TLS 1.3 it sees that only after its half of the handshake; and
-        what it said before it knew would be answered by a reset."""
-        try:
-            with self.session(context, host) as connection:
-                if not select.select([connection], [], [], REFUSED_S)[0]:
-                    connection.sendall(options())
-                return None if connection.recv(65536) else 'closed'
-        except ssl.SSLError as error:
-            return error.reason or repr(error)
-        except ConnectionError:
-            return 'closed'
+    def fault(self, context=None, host='127.0.0.1'):
+        return fault(self.b.tls_address,
+                     context or context_of(self.good, self.root), host)
+
+
+def connect(address, host='127.0.0.1'):
+    """Without TLS on it, and without waiting for acknowledgements."""
+    server, _, port = address.rpartition(':')
+    connection = socket.create_connection((server, int(port)), WAIT_S,
+                                          source_address=(host, 0))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def session(address, context, host='127.0.0.1'):
+    connection = connect(address, host)
+    try:
+        return context.wrap_socket(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def fault(address, context, host='127.0.0.1'):
+    """What a peer that is not wanted gets to see; None if it is served. With
+    TLS 1.3 it sees that only after its half of the handshake; and what it
+    said before it knew would be answered by a reset."""
+    try:
+        with session(address, context, host) as connection:
+            if not select.select([connection], [], [], REFUSED_S)[0]:
+                connection.sendall(options())
+            return None if connection.recv(65536) else 'closed'
+    except ssl.SSLError as error:
+        return error.reason or repr(error)
+    except ConnectionError:
+        return 'closed'
 
 
 def options(**replace):
