@@ -75,7 +75,8 @@ MCMIG_API bool sip_stack_admits(const struct sip_stack *stack, int connection);
 
 /*
  * After a reload: new connections use these, and those that they would not take
- * are closed. Only sides that had a context before may have one. 0 or EINVAL.
+ * are closed, before anything more is read from them. Only sides that had a
+ * context before may have one. 0 or EINVAL.
  */
 MCMIG_API int sip_stack_set_tls(struct sip_stack *stack,
 				const struct sip_tls *inside,

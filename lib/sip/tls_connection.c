@@ -265,6 +265,7 @@ static void on_event(void *arg, uint32_t events)
 {
 	struct tls_connection *connection = arg;
 
+	tls_connection_check(connection);
 	switch (connection->state) {
 	case CONNECTION_CONNECTING:
 		connected(connection);
@@ -296,6 +297,7 @@ static void work(void *arg)
 {
 	struct tls_connection *connection = arg;
 
+	tls_connection_check(connection);
 	if (connection->state == CONNECTION_OPEN &&
 	    tls_session_has_pending(connection->session))
 		read_some(connection);
@@ -360,6 +362,7 @@ int tls_connection_create(struct sip_stack *stack,
 	transport_describe(address, new->peer, sizeof(new->peer));
 	new->work = (struct loop_work){ .handler = work, .arg = new };
 	new->since_ms = clock_monotonic_ms();
+	new->generation = stack->tls->generation;
 	stack->tls->under_way++;
 	err = start(new);
 	if (err) {

@@ -34,6 +34,7 @@ struct tls_connection {
 	struct tls_source *source; /* accepted ones */
 	struct tls_session *session;
 	const struct tls_context *context; /* the session holds it */
+	uint32_t generation; /* of the contexts that it was held against */
 	struct loop_watch *watch;
 	uint32_t events;   /* that it is watched for */
 	bool is_handshake; /* one of its side's */
@@ -92,6 +93,11 @@ void tls_connection_leave_side(struct tls_connection *connection);
 /* All is written: closes once the peer has. What is still on its way would be
  * lost by a reset when the peer has sent what nobody has read. */
 void tls_connection_linger(struct tls_connection *connection);
+
+/* --- tls_transport.c ----------------------------------------------------- */
+
+/* Before it is used: ends it if a reload has made it invalid. */
+void tls_connection_check(struct tls_connection *connection);
 
 /* --- tls_handshake.c ----------------------------------------------------- */
 

@@ -38,6 +38,8 @@ static void end_unshaken(struct tls_connection *connection, const char *fault)
 static void handshake_is_done(struct tls_connection *connection)
 {
 	struct tls_side *side = tls_connection_side(connection);
+	/* Begun before a reload. */
+	bool is_old = connection->context != side->context;
 
 	if (connection->role == TLS_ACCEPTS &&
 	    side->connections >= side->limits.connections_max) {
@@ -45,8 +47,7 @@ static void handshake_is_done(struct tls_connection *connection)
 		tls_connection_end(connection, "too many TLS connections");
 		return;
 	}
-	/* Begun before a reload. */
-	if (connection->context != side->context &&
+	if (is_old &&
 	    !tls_session_is_valid(connection->session, side->context)) {
 		count(connection, SIP_COUNT_tls_not_valid);
 		tls_connection_end(connection, "not valid after a reload");
@@ -63,6 +64,9 @@ static void handshake_is_done(struct tls_connection *connection)
 	tls_connection_watch_time(connection);
 	/* What came with the end of the handshake. */
 	tls_connection_has_work(connection);
+	/* It has shown our old certificate: what waits is its last. */
+	if (is_old)
+		tls_outbound_forget(connection);
 	tls_outbound_is_open(connection);
 }
 

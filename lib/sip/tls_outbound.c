@@ -204,15 +204,26 @@ static int send_now(struct tls_connection *connection,
 	return 0;
 }
 
+static struct tls_connection *find_kept(struct tls_transport *tls,
+					const char *next_hop)
+{
+	struct tls_connection *connection;
+
+	HASH_FIND_STR(tls->outbound, next_hop, connection);
+	if (!connection)
+		return NULL;
+	tls_connection_check(connection);
+	return connection->next_hop ? connection : NULL;
+}
+
 /* The kept one, or a new one; NULL with a reason. */
 static struct tls_connection *find(struct client_transaction *transaction)
 {
 	struct sip_stack *stack = transaction->stack;
 	const struct peer *peer = transaction->peer;
-	struct tls_connection *connection;
+	struct tls_connection *connection = find_kept(stack->tls, peer->key);
 	int err;
 
-	HASH_FIND_STR(stack->tls->outbound, peer->key, connection);
 	if (connection)
 		return connection;
 	err = open_connection(stack, peer, &connection);

@@ -12,6 +12,8 @@
 
 #define HANDLES_MAX (1024 * 1024)
 #define RATED_SOURCES_MAX 10000
+/* A chain costs 60 us: those of thousands would hold up the loop. */
+#define CHECKS_A_TURN 32
 
 /* --- Sides ---------------------------------------------------------------- */
 
@@ -55,7 +57,7 @@ static int set_sides(struct tls_transport *tls, const struct sip_tls *inside,
 
 /* --- Reload --------------------------------------------------------------- */
 
-static void check_connection(struct tls_connection *connection)
+static void hold_against_new(struct tls_connection *connection)
 {
 	struct sip_stack *stack = connection->stack;
 	struct tls_context *context =
@@ -70,6 +72,34 @@ static void check_connection(struct tls_connection *connection)
 		/* The next request shows our new certificate. */
 		tls_outbound_retire(connection);
 	}
+}
+
+void tls_connection_check(struct tls_connection *connection)
+{
+	struct tls_transport *tls = connection->stack->tls;
+
+	if (connection->generation == tls->generation)
+		return;
+	connection->generation = tls->generation;
+	DL_DELETE(tls->all, connection);
+	DL_APPEND(tls->all, connection);
+	hold_against_new(connection);
+}
+
+static bool has_unchecked(const struct tls_transport *tls)
+{
+	return tls->all && tls->all->generation != tls->generation;
+}
+
+static void check_some(void *arg)
+{
+	struct sip_stack *stack = arg;
+	struct tls_transport *tls = stack->tls;
+
+	for (int i = 0; i < CHECKS_A_TURN && has_unchecked(tls); i++)
+		tls_connection_check(tls->all);
+	if (has_unchecked(tls))
+		loop_work_queue(stack->loop, &tls->checks);
 }
 
 static bool has_listener(const struct sip_stack *stack, enum sip_side side)
@@ -88,7 +118,6 @@ int sip_stack_set_tls(struct sip_stack *stack, const struct sip_tls *inside,
 		      const struct sip_tls *outside)
 {
 	struct tls_transport *tls = stack->tls;
-	struct tls_connection *each, *next;
 	int err;
 
 	if ((!inside->context && has_listener(stack, SIP_INSIDE)) ||
@@ -98,8 +127,8 @@ int sip_stack_set_tls(struct sip_stack *stack, const struct sip_tls *inside,
 	err = set_sides(tls, inside, outside);
 	if (err)
 		return err;
-	DL_FOREACH_SAFE(tls->all, each, next)
-	check_connection(each);
+	tls->generation++;
+	loop_work_queue(stack->loop, &tls->checks);
 	return 0;
 }
 
@@ -148,6 +177,7 @@ int tls_transport_create(struct sip_stack *stack,
 		return ENOMEM;
 	stack->tls = tls;
 	tls->turn_ends = (struct loop_work){ .handler = turn_ends, .arg = tls };
+	tls->checks = (struct loop_work){ .handler = check_some, .arg = stack };
 	err = handle_table_create(&tls->by_handle, HANDLES_MAX);
 	for (int i = SIP_INSIDE; !err && i <= SIP_OUTSIDE; i++)
 		err =
@@ -177,6 +207,7 @@ void tls_transport_destroy(struct sip_stack *stack)
 		end_last(tls->all);
 	tls_connections_reap(tls);
 	loop_work_cancel(stack->loop, &tls->turn_ends);
+	loop_work_cancel(stack->loop, &tls->checks);
 	for (int i = SIP_INSIDE; i <= SIP_OUTSIDE; i++) {
 		quota_destroy(tls->sides[i].rates);
 		tls_context_release(tls->sides[i].context);

@@ -43,7 +43,11 @@ struct tls_transport {
 	struct tls_side sides[2];
 	struct tls_listener *listeners;
 	struct handle_table *by_handle;
+	/* Of `all` those come first that are still to be held against new
+	 * contexts: the generation says against which each has been. */
 	struct tls_connection *all, *ended;
+	uint32_t generation;
+	struct loop_work checks;
 	struct tls_connection *outbound; /* by next hop */
 	struct tls_source *sources;
 	struct loop_work turn_ends;

@@ -12,6 +12,7 @@
 #include "sip_tls_fixture.h"
 
 #define A_NAME "dns:a.example"
+#define MANY 80
 
 /* Ours, by what the file `ca` says of peers. */
 static struct tls_context *context_with(const char *who, const char *ca)
@@ -90,6 +91,32 @@ static void test_others_are_ended(void)
 	fixture_stop();
 }
 
+/* Thousands would hold up the loop: a part of them in each turn of it; but none
+ * is read from before it has been looked at. */
+static void test_many_are_ended_by_and_by(void)
+{
+	struct request request = { 0 };
+	struct tls_peer peers[MANY];
+
+	limits.source_connections_max = limits.source_rate = MANY;
+	sip_tls_start(NULL);
+	for (int i = 0; i < MANY; i++) {
+		peers[i] = tls_connect(TLS4, PEER);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(peers[i].session);
+	}
+	CU_ASSERT_EQUAL(reload(OURS, "ca2.pem"), 0);
+	tls_send(&peers[MANY - 1], tls_request(&request));
+	CU_ASSERT(counter("sip.tls_not_valid") < MANY / 2);
+	for (int i = 0; i < MANY; i++)
+		CU_ASSERT(tls_is_closed_within(&peers[i], PATIENCE_MS));
+	CU_ASSERT_EQUAL(counter("sip.tls_not_valid"), MANY);
+	CU_ASSERT_EQUAL(recorded.count, 0);
+	for (int i = 0; i < MANY; i++)
+		tls_close(&peers[i]);
+	fixture_stop();
+	limits_reset();
+}
+
 /* A handshake that the old certificates let through is looked at once more. */
 static void test_reload_in_mid_handshake(void)
 {
@@ -141,6 +168,35 @@ static void test_new_requests_go_by_a_new_connection(void)
 	CU_ASSERT(run_until(&answered.count, 2)); /* nobody answers */
 	CU_ASSERT(tls_is_closed_within(&old, 100));
 	CU_ASSERT(!tls_is_closed_within(&new, 10));
+	tls_close(&old);
+	tls_close(&new);
+	close(listening);
+	fixture_stop();
+}
+
+/* The old certificate is shown in it already: it serves what waits alone. */
+static void test_own_handshake_across_a_reload(void)
+{
+	struct tls_peer old = { .fd = -1 }, new;
+	uint16_t port;
+	int listening;
+
+	sip_tls_start(NULL);
+	listening = peer_bind(TLS4, &port);
+	CU_ASSERT_EQUAL(tls_message(port, A_NAME, SIP_INSIDE), 0);
+	old.fd = peer_accept(listening);
+	CU_ASSERT_EQUAL(reload(OTHER, "ca.pem"), 0);
+	old = tls_shake(old.fd, TLS_ACCEPTS, PEER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(old.session);
+	CU_ASSERT(is(*tls_session_names(old.session, &(size_t){ 0 }),
+		     "dns:b.example"));
+	CU_ASSERT_EQUAL(strncmp(tls_receive_text(&old), "MESSAGE ", 8), 0);
+	CU_ASSERT_EQUAL(tls_message(port, A_NAME, SIP_INSIDE), 0);
+	new = tls_accept(listening, PEER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(new.session);
+	CU_ASSERT(is(*tls_session_names(new.session, &(size_t){ 0 }),
+		     "dns:c.example"));
+	CU_ASSERT(run_until(&answered.count, 2)); /* nobody answers */
 	tls_close(&old);
 	tls_close(&new);
 	close(listening);
@@ -368,9 +424,11 @@ static void test_side_of_a_request(void)
 static CU_TestInfo reload_tests[] = {
 	{ "valid connections stay", test_valid_connections_stay },
 	{ "others are ended", test_others_are_ended },
+	{ "many are ended by and by", test_many_are_ended_by_and_by },
 	{ "in mid handshake", test_reload_in_mid_handshake },
 	{ "new requests go by a new connection",
 	  test_new_requests_go_by_a_new_connection },
+	{ "own handshake across a reload", test_own_handshake_across_a_reload },
 	{ "what cannot be reloaded", test_what_cannot_be_reloaded },
 	{ "a listener without a certificate",
 	  test_listener_without_a_certificate },
