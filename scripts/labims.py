@@ -20,8 +20,7 @@ PROBE_S = 0.2
 # Debian's default allocator is slow. Not for private memory: there lookup() of
 # 5.6.3's IMS registrar reads what it has freed, to know which lock to give
 # back, and tlsf has written to it by then.
-KAMAILIO = ('kamailio', '-DD', '-E', '-x', 'tlsf', '-X', 'qm', '-m', '32',
-            '-M', '4')
+OPTIONS = ('-DD', '-E', '-x', 'tlsf', '-X', 'qm', '-m', '32', '-M', '4')
 
 
 def fill(template, values):
@@ -110,7 +109,9 @@ class Kamailio(Process):
 
     def __init__(self, folder, title, host, template, defines=(), **values):
         super().__init__(folder, title)
-        if not shutil.which(KAMAILIO[0]):
+        self.program = shutil.which('kamailio', path=os.pathsep.join(
+            (os.environ['PATH'], '/usr/sbin')))  # not in everybody's PATH
+        if not self.program:
             raise LabError('no Kamailio: scripts/packages install ims')
         self.host = host
         self.port = free_port(host)
@@ -133,7 +134,8 @@ class Kamailio(Process):
 
     def command(self):
         defines = [word for name in self.defines for word in ('-A', name)]
-        return [*KAMAILIO, *defines, '-Y', str(self.folder), '-f', self.conf]
+        return [self.program, *OPTIONS, *defines, '-Y', str(self.folder),
+                '-f', self.conf]
 
     def start(self):
         pathlib.Path(self.conf).write_text(fill(
