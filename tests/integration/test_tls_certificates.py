@@ -33,7 +33,9 @@ STRANGER = labca.Authority('somebody else')
 
 @pytest.fixture(scope='module')
 def lab(module_lab):
-    return module_lab(tlspeer.SoloLab, settings=SETTINGS)
+    """It knows c.example too, though not by any certificate of a.example."""
+    return module_lab(tlspeer.SoloLab, settings=SETTINGS, systems=3,
+                      host='127.0.0.1')
 
 
 def log_offset(system):
@@ -231,6 +233,7 @@ def primary(lab):
     lab.peer.certificate = lab.good
     lab.peer.settings = {}
     lab.peer.instead = None
+    lab.peer.auto_reply = 200
     lab.peer.end_connections()
 
 
@@ -300,6 +303,33 @@ def test_outbound_to_what_speaks_no_tls(lab, ue, pair, primary, case):
     primary.instead, counter = INSTEAD_OF_TLS[case]
     counters = says_nothing_to(lab, ue, pair, primary)
     assert counters[counter] >= 1
+
+
+AFTER_THE_HANDSHAKE = {
+    'garbage': lambda message: message.answer_with(b'\xff\0' * 1000),
+    'end': lambda message: message.connection.end(),
+    'half an answer': lambda message: message.answer_with(
+        b'SIP/2.0 200 OK\r\nVia: '),
+    'answer to another': lambda message: message.answer_with(
+        b'SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bKx\r\n'
+        b'From: <sip:b.example>;tag=1\r\nTo: <sip:a.example>;tag=2\r\n'
+        b'Call-ID: x\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n'),
+    'nothing': lambda message: None,
+}
+
+
+@pytest.mark.parametrize('case', AFTER_THE_HANDSHAKE)
+def test_outbound_to_what_speaks_no_sip(lab, ue, pair, primary, case):
+    """It is given up in time, and what comes next is asked anew."""
+    primary.auto_reply = AFTER_THE_HANDSHAKE[case]
+    assert_outcome(ue('authorize', lab.b.server, pair), 1,
+                   'primary-unreachable')
+    assert lab.serves()
+    primary.auto_reply = 200
+    primary.end_connections()
+    received = len(primary.received)
+    ue('authorize', lab.b.server, pair, '--timeout', '2')
+    assert len(primary.received) > received
 
 
 # ------------------------------------------------------------------ reload
