@@ -45,4 +45,6 @@ void names_list(const char *const *items, size_t count, char *text, size_t size)
 	for (size_t i = 0; i < count && used < size; i++)
 		used += (size_t)snprintf(text + used, size - used, "%s%s",
 					 i ? ", " : "", items[i]);
+	for (char *quote = text; (quote = strchr(quote, '"'));)
+		*quote = '\'';
 }

@@ -15,7 +15,7 @@ struct names *names_copy(const char *const *items, size_t count);
 /* RFC 5922 7.2: whether one is in the other list, without regard to case. */
 bool names_have_one(const struct names *names, const char *const *items,
 		    size_t count);
-/* "a, b", cut where it does not fit. */
+/* "a, b" for the log: without quotes, cut where it does not fit. */
 void names_list(const char *const *items, size_t count, char *text,
 		size_t size);
 

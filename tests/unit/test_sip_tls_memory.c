@@ -56,6 +56,7 @@ static void test_names(void)
 {
 	static const char *const ours[] = { "dns:a.example", "uri:sip:a" };
 	static const char *const upper[] = { "dns:other", "DNS:A.EXAMPLE" };
+	static const char *const quoted[] = { "uri:\"x\" y=z" };
 	static const char *const others[] = { "dns:a.example.org", "uri:a" };
 	struct names *names = names_copy(ours, 2);
 	char text[20];
@@ -67,6 +68,8 @@ static void test_names(void)
 	CU_ASSERT(!names_have_one(names, NULL, 0));
 	names_list(ours, 2, text, sizeof(text));
 	CU_ASSERT(is(text, "dns:a.example, uri:"));
+	names_list(quoted, 1, text, sizeof(text));
+	CU_ASSERT(is(text, "uri:'x' y=z"));
 	names_list(NULL, 0, text, sizeof(text));
 	CU_ASSERT(is(text, ""));
 	free(names);
