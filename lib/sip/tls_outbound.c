@@ -134,8 +134,10 @@ static void log_other_name(const struct client_transaction *transaction,
 			   const char *const *names, size_t count)
 {
 	static struct log_rate rate;
-	char has[LISTED_NAMES_BYTES], wanted[LISTED_NAMES_BYTES];
+	char first[LISTED_NAMES_BYTES], has[LISTED_NAMES_BYTES];
+	char wanted[LISTED_NAMES_BYTES];
 
+	names_list(names, count ? 1 : 0, first, sizeof(first));
 	names_list(names, count, has, sizeof(has));
 	names_list(transaction->names->items, transaction->names->count, wanted,
 		   sizeof(wanted));
@@ -144,8 +146,7 @@ static void log_other_name(const struct client_transaction *transaction,
 	    "msg=\"nothing is sent: the certificate has other names; if "
 	    "that is the peer, add '%s' to its sources (mc_peer, or sources "
 	    "in the configuration)\" hop=\"%s\" names=\"%s\" expected=\"%s\"",
-	    count ? names[0] : "dns:...", transaction->peer->key + 1, has,
-	    wanted);
+	    first, transaction->peer->key + 1, has, wanted);
 }
 
 static bool is_meant(const struct tls_connection *connection,
