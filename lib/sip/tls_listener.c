@@ -17,6 +17,7 @@
 
 #define BACKLOG 1000
 #define ACCEPTS_A_TURN 16
+#define ENDED_WITHOUT_DESCRIPTORS 4
 
 /* --- Connections ---------------------------------------------------------- */
 
@@ -74,6 +75,24 @@ static void take(const struct tls_listener *listener, int fd,
 	sip_count(stack->counters, SIP_COUNT_tls_accepted);
 }
 
+/* No descriptor is left, or none that may be taken for this: strangers who never
+ * end their handshakes would keep our peers out. */
+static bool is_out_of_descriptors(int error)
+{
+	return !error || error == EMFILE || error == ENFILE;
+}
+
+/* Theirs come free when this turn of the loop ends. */
+static void make_descriptors_free(struct sip_stack *stack, enum sip_side side)
+{
+	struct tls_side *of = &stack->tls->sides[side];
+
+	for (int i = 0; i < ENDED_WITHOUT_DESCRIPTORS && of->handshaking; i++) {
+		sip_count(stack->counters, SIP_COUNT_tls_handshakes_gave_way);
+		tls_connection_end(of->handshaking, "no descriptors left");
+	}
+}
+
 /* accept() is the program's own: it sees to it that descriptors are left, and
  * sets no errno when it has turned one away. */
 static void accept_some(void *arg, uint32_t events)
@@ -86,9 +105,16 @@ static void accept_some(void *arg, uint32_t events)
 		socklen_t bytes = sizeof(address);
 		int fd = accept(listener->fd, &address.su_sa, &bytes);
 
-		if (fd >= 0)
+		if (fd >= 0) {
 			take(listener, fd, &address);
-		else if (errno == EAGAIN)
+			continue;
+		}
+		if (is_out_of_descriptors(errno)) {
+			make_descriptors_free(listener->stack,
+					      listener->listener->side);
+			break;
+		}
+		if (errno == EAGAIN)
 			break;
 	}
 }

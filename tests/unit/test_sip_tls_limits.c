@@ -202,6 +202,41 @@ static void test_oldest_handshake_gives_way(void)
 	fixture_stop();
 }
 
+/* Strangers who say nothing must not keep our peers out: who comes when there are
+ * no descriptors left is turned away, the next one is let in. */
+static void test_oldest_handshakes_give_their_descriptors(void)
+{
+	enum { LEFT = 4, MANY = 20 };
+	struct request request = { 0 };
+	struct rlimit usual, few;
+	struct tls_peer peer;
+	int fds[MANY];
+
+	sip_tls_start(NULL);
+	for (int i = 0; i < MANY; i++)
+		fds[i] = raw_connect(TLS4, NULL);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	/* accept() keeps a quarter for other uses. */
+	few = usual;
+	few.rlim_cur = ((rlim_t)fds[MANY - 1] + 1 + LEFT) * 4 / 3;
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+	run_for(50);
+	CU_ASSERT(counter("sip.tls_accepted") >= MANY * 3 / 4);
+	CU_ASSERT(counter("sip.tls_handshakes_gave_way") >= MANY / 2);
+	peer = tls_connect(TLS4, PEER);
+	if (!peer.session) {
+		tls_close(&peer);
+		peer = tls_connect(TLS4, PEER);
+	}
+	CU_ASSERT_PTR_NOT_NULL_FATAL(peer.session);
+	tls_send(&peer, tls_request(&request));
+	CU_ASSERT_EQUAL(status_of(tls_receive_text(&peer)), 200);
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &usual), 0);
+	tls_close(&peer);
+	close_all(fds, MANY);
+	fixture_stop();
+}
+
 static void test_connections_of_one_source(void)
 {
 	enum { MAX = 4, MANY = 10 };
@@ -516,6 +551,8 @@ static CU_TestInfo limit_tests[] = {
 	{ "an unfinished message ends it",
 	  test_unfinished_message_ends_the_connection },
 	{ "the oldest handshake gives way", test_oldest_handshake_gives_way },
+	{ "the oldest handshakes give their descriptors",
+	  test_oldest_handshakes_give_their_descriptors },
 	{ "connections of one source", test_connections_of_one_source },
 	{ "rate of one source", test_rate_of_one_source },
 	{ "connections in all", test_connections_in_all },
