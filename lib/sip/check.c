@@ -40,6 +40,18 @@ static bool refuse_header(const char *name, const char *domain,
 	return refuse(result, 400);
 }
 
+/* RFC 3261 10.3 step 6: "*" comes alone, and only takes away. */
+static bool has_bad_wildcard(const sip_t *sip)
+{
+	const sip_contact_t *first = sip->sip_contact, *each = first;
+	const sip_expires_t *expires = sip->sip_expires;
+
+	while (each && each->m_url->url_type != url_any)
+		each = each->m_next;
+	return each && (first->m_next || !expires || expires->ex_delta ||
+			expires->ex_date);
+}
+
 static bool has_bad_header(const sip_t *sip, const char *domain,
 			   struct check_result *result)
 {
@@ -54,6 +66,9 @@ static bool has_bad_header(const sip_t *sip, const char *domain,
 	/* Sofia takes an empty one. */
 	if (!*sip->sip_call_id->i_id)
 		return refuse_header("Call-ID", domain, result);
+	if (sip->sip_request->rq_method == sip_method_register &&
+	    has_bad_wildcard(sip))
+		return refuse_header("Contact", domain, result);
 	return false;
 }
 

@@ -12,6 +12,9 @@
 #include "sip/server_request.h"
 
 #define EXPIRES_DEFAULT_S 3600 /* RFC 3261 10.2.1.1, where nothing is said */
+/* TS 24.229 5.1.1.2 has a week; what is beyond any use is cut, and the answer
+ * says so. */
+#define EXPIRES_MAX_S (30 * 24 * 3600)
 
 static uint32_t expires_of(const sip_t *sip)
 {
@@ -19,7 +22,7 @@ static uint32_t expires_of(const sip_t *sip)
 	    sip_contact_expires(sip->sip_contact, sip->sip_expires,
 				sip->sip_date, EXPIRES_DEFAULT_S, sip_now());
 
-	return expires_s < UINT32_MAX ? (uint32_t)expires_s : UINT32_MAX;
+	return expires_s < EXPIRES_MAX_S ? (uint32_t)expires_s : EXPIRES_MAX_S;
 }
 
 /* NULL: there is none that says where. */

@@ -105,6 +105,21 @@ static bool is_about(struct text value, const char *identity)
 	       !strcmp(canonical, identity);
 }
 
+/* Many a parser ends a line at a CR or LF alone: one that we have not seen. */
+static bool is_one_line(struct text line)
+{
+	for (const char *at = line.at; at < line.end; at++) {
+		if (*at == '\n')
+			return false;
+		if (*at != '\r')
+			continue;
+		if (line.end - at < 3 || at[1] != '\n' || !is_blank(at[2]))
+			return false;
+		at++;
+	}
+	return true;
+}
+
 static int lie(struct checking *checking, const char *why)
 {
 	checking->why = why;
@@ -117,11 +132,13 @@ static int check_message(struct text message, struct checking *checking)
 	struct text line, value;
 
 	/* The start line. */
-	if (!take_line(&message, &line))
+	if (!take_line(&message, &line) || !is_one_line(line))
 		return lie(checking, "body message/sip is malformed");
 	while (take_line(&message, &line)) {
 		bool is_to = value_of(line, "To", "t", &value);
 
+		if (!is_one_line(line))
+			return lie(checking, "body message/sip is malformed");
 		if (!is_to && !value_of(line, "From", "f", &value))
 			continue;
 		to += is_to;

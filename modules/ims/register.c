@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "ims/ims.h"
 
-/* TS 24.229 5.1.1.2 has a week; what is beyond any use is cut. */
-#define EXPIRES_MAX_S (30 * 24 * 3600)
 #define CALL_ID_SIZE 256
 
 static void answer(const struct ims_module *module,
@@ -94,9 +92,6 @@ static int keep(struct ims_module *module,
 		const struct sip_registration *request, const char *identity,
 		const char *call_id)
 {
-	uint32_t expires_s = request->expires_s < EXPIRES_MAX_S
-				 ? request->expires_s
-				 : EXPIRES_MAX_S;
 	char hop[DIRECTORY_URI_SIZE];
 	const struct registration registration = {
 		.identity = identity,
@@ -104,7 +99,8 @@ static int keep(struct ims_module *module,
 		.hop = hop,
 		.call_id = call_id,
 		.cseq = request->cseq,
-		.expires_ms = clock_monotonic_ms() + expires_s * UINT64_C(1000),
+		.expires_ms =
+		    clock_monotonic_ms() + request->expires_s * UINT64_C(1000),
 	};
 
 	if (!hop_of_contact(module, request, hop))

@@ -42,18 +42,21 @@ static int read_port(const char **text, struct place *place)
 	return place->port && place->port <= 65535 ? 0 : EINVAL;
 }
 
-/* Of the parameters only the transport counts. */
+/* Of the parameters only the transport counts; maddr would make another place of
+ * it (RFC 3261 19.1.1). */
 static int read_transport(const char *text, struct place *place)
 {
 	static const char *const names[] = {
 		[SIP_UDP] = "udp", [SIP_TCP] = "tcp", [SIP_TLS] = "tls"
 	};
-	static const char transport[] = "transport=";
+	static const char transport[] = "transport=", maddr[] = "maddr=";
 	size_t bytes;
 
 	while (*text == ';') {
 		text++;
 		bytes = strcspn(text, ";?");
+		if (!strncasecmp(text, maddr, sizeof(maddr) - 1))
+			return EINVAL;
 		if (!strncasecmp(text, transport, sizeof(transport) - 1)) {
 			const char *name = text + sizeof(transport) - 1;
 			unsigned i = SIP_UDP;

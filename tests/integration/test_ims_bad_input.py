@@ -65,6 +65,7 @@ OURS = ('<sip:{server};transport=tcp;lr>', '<sip:{server};lr>',
 ELSEWHERE = ('<sip:192.0.2.66;lr>', '<sip:192.0.2.66>', '<sip:c.example;lr>',
              '<sip:192.0.2.66;lr>, <sip:{server};transport=tcp;lr>',
              '<sip:{host}:1;lr>', '<sip:127.3.2.1:6060;lr>',
+             '<sip:{server};maddr=192.0.2.66;lr>',
              '<sip:b.example.c.example;lr>', '<sips:192.0.2.66;lr>',
              '<tel:+358401234567>')
 
@@ -236,7 +237,9 @@ def test_expires(registration, wait_until):
     {'to': 'sip:visitor00399@b.example'},
     {'sender': 'sip:visitor00399@b.example'},
     {'end': '\r\nTo: <sip:visitor00399@b.example>\r\n\r\n'},
-), ids=('to', 'from', 'twice'))
+    {'end': '\r\nX: y\nTo: <sip:visitor00399@b.example>\r\n\r\n'},
+    {'end': '\r\nX: y\rTo: <sip:visitor00399@b.example>\r\n\r\n'},
+), ids=('to', 'from', 'twice', 'behind LF', 'behind CR'))
 def test_body_that_lies(registration, lie):
     counted = gateways.Counters(registration.b)
     answer = registration.send(registration.of_user(**lie))
@@ -297,13 +300,14 @@ def test_from_a_stranger(registration, make_peer):
 
 @pytest.mark.parametrize('contact', (
     '<sip:192.0.2.66:5060;transport=tcp>', '<sip:scscf.b.example:6060>',
+    f'<sip:{SCSCF_HOST}:1;maddr=192.0.2.66>',
     None))
 def test_contact_that_is_no_peer(registration, contact):
     """A response never leaves to an address that is not of the IMS, and no
     name is looked up."""
     assert registration.send(fields={'Contact': contact}).status == 200
-    assert registration.known()[0]['next_hop'].startswith(
-        f'sip:{registration.peer.host}:')
+    assert registration.known()[0]['next_hop'] == \
+        f'{registration.own};transport=tcp'
 
 
 # ------------------------------------------------------------- the way back

@@ -175,8 +175,9 @@ static const struct {
 	  "Expires: 90\r\n",
 	  7, "<sip:s@192.0.2.1;transport=tcp>;expires=7" },
 	{ "Contact: <sip:s@192.0.2.1>;expires=0\r\nExpires: 90\r\n", 0, NULL },
-	{ CONTACT "Expires: 4294967295\r\n", UINT32_MAX,
-	  "<sip:scscf.b.example:6060>;expires=4294967295" },
+	/* No more than is kept. */
+	{ CONTACT "Expires: 4294967295\r\n", 2592000,
+	  "<sip:scscf.b.example:6060>;expires=2592000" },
 };
 
 static void test_how_long_it_counts(void)
@@ -264,6 +265,9 @@ static const struct {
 	{ TO, "Require: path\r\n", 420 },
 	{ TO, "Expires: soon\r\n", 400 },
 	{ TO, "Contact: <sip:\r\n", 400 },
+	{ TO, "Contact: *\r\n", 400 },
+	{ TO, "Contact: *\r\nExpires: 600\r\n", 400 },
+	{ TO, "Contact: <sip:s@192.0.2.1>, *\r\nExpires: 0\r\n", 400 },
 	{ TO, "P-Charging-Vector: nothing\r\n", 400 },
 	{ TO, "P-Asserted-Identity: nobody\r\n", 400 },
 };
