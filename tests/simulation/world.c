@@ -71,6 +71,7 @@ struct world *world_create(void)
 		abort();
 	world->now_us = START_US;
 	world->notify_primary = true;
+	world->client_identity = "";
 	for (unsigned system = 0; system < WORLD_SYSTEMS; system++) {
 		world->tables[system] = calloc(1, sizeof(struct tables));
 		if (!world->tables[system])
@@ -156,6 +157,12 @@ static struct transition apply(struct world *world, const struct event *event,
 	return transition;
 }
 
+static void set_client(const struct world *world, struct event *event)
+{
+	strcpy(event->client_uri, WORLD_CLIENT_URI);
+	strcpy(event->client_identity, world->client_identity);
+}
+
 int world_client(struct world *world, struct world_ask *ask)
 {
 	struct event event =
@@ -163,7 +170,7 @@ int world_client(struct world *world, struct world_ask *ask)
 	const struct procedure *procedure;
 	int status;
 
-	strcpy(event.client_uri, WORLD_CLIENT_URI);
+	set_client(world, &event);
 	status = apply(world, &event, ask->system).status;
 	procedure = world_at_partner(world, ask);
 	if (procedure)
@@ -251,7 +258,7 @@ int world_client_answered(struct world *world, const struct world_ask *ask)
 
 	event.sequence = ask->sequence;
 	event.status = 200;
-	strcpy(event.client_uri, WORLD_CLIENT_URI);
+	set_client(world, &event);
 	return (int)apply(world, &event, ask->system).result;
 }
 

@@ -19,6 +19,7 @@ struct world {
 	struct tables *tables[WORLD_SYSTEMS];
 	uint64_t now_us;
 	bool notify_primary;
+	const char *client_identity; /* of who asks and answers; "": no IMS */
 };
 
 /* What a client asks: p1, d2, ... of the model's traces. */

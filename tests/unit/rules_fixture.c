@@ -19,6 +19,7 @@ void rules_setup(void)
 {
 	world_clear(world);
 	world->notify_primary = true;
+	world->client_identity = "";
 	world_permit(world, WORLD_ALICE, true);
 }
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rule of a user who is at home once more (EVENT_RETURNED_HOME). */
+/*
+ * What an IMS in front adds to the rules: a user who is at home once more
+ * (EVENT_RETURNED_HOME), and clients that are known by an identity.
+ */
+#include <string.h>
+
 #include "rules_fixture.h"
 
 static void test_who_returns_home_is_redirected_nowhere(void)
@@ -98,6 +103,68 @@ static void test_a_return_leaves_the_deauthorization_to_the_partner(void)
 	CU_ASSERT(world_is_at_home(world, WORLD_ALICE));
 }
 
+/* ---------------------------------------------------- a client and its IMS */
+
+#define IDENTITY "sip:ue1@ims.example"
+
+static const char *identity_of(const struct world_ask *ask)
+{
+	const struct procedure *procedure = world_at_partner(world, ask);
+
+	return procedure ? procedure->client_identity : "(none)";
+}
+
+static bool is_answering(const struct world_ask *ask)
+{
+	const struct procedure *procedure = world_at_partner(world, ask);
+
+	return procedure && procedure->state == PROCEDURE_ANSWERING;
+}
+
+/* The 200 of the way that it has left does not end the response. */
+static void answer_on_both_ways(struct world_ask *ask, const char *left,
+				const char *taken)
+{
+	world->client_identity = left;
+	CU_ASSERT_EQUAL(world_client_answered(world, ask), TRANSITION_REFUSED);
+	CU_ASSERT(is_answering(ask));
+	world->client_identity = taken;
+	APPLIED(world_client_answered(world, ask));
+	CU_ASSERT(!is_answering(ask));
+}
+
+static void test_a_client_leaves_the_ims(void)
+{
+	AUTHORIZATION(p1, 1, WORLD_B);
+
+	rules_setup();
+	world->client_identity = IDENTITY;
+	reach_unconfirmed(&p1);
+	CU_ASSERT_STRING_EQUAL(identity_of(&p1), IDENTITY);
+	world->client_identity = "";
+	TAKEN(world_client(world, &p1));
+	CU_ASSERT_STRING_EQUAL(identity_of(&p1), "");
+	answer_on_both_ways(&p1, IDENTITY, "");
+}
+
+static void test_a_client_comes_through_the_ims(void)
+{
+	AUTHORIZATION(p1, 1, WORLD_B);
+
+	rules_setup();
+	TAKEN(world_client(world, &p1));
+	world->client_identity = IDENTITY;
+	TAKEN(world_client(world, &p1));
+	TAKEN(world_request(world, &p1));
+	TAKEN(world_response(world, &p1));
+	CU_ASSERT_STRING_EQUAL(identity_of(&p1), IDENTITY);
+	answer_on_both_ways(&p1, "", IDENTITY);
+	/* Once more, with another identity behind the same S-CSCF. */
+	world->client_identity = "sip:ue2@ims.example";
+	TAKEN(world_client(world, &p1));
+	answer_on_both_ways(&p1, IDENTITY, "sip:ue2@ims.example");
+}
+
 #define TEST(name)                 \
 	{                          \
 #name, test_##name \
@@ -109,11 +176,13 @@ static CU_TestInfo tests[] = {
 	TEST(who_leaves_again_is_redirected_again),
 	TEST(a_second_registration_changes_nothing),
 	TEST(a_return_leaves_the_deauthorization_to_the_partner),
+	TEST(a_client_leaves_the_ims),
+	TEST(a_client_comes_through_the_ims),
 	CU_TEST_INFO_NULL,
 };
 
 CU_SuiteInfo unit_suites[] = {
-	{ "rules of a return home", rules_suite_init, rules_suite_clean, NULL,
-	  NULL, tests },
+	{ "rules with an IMS", rules_suite_init, rules_suite_clean, NULL, NULL,
+	  tests },
 	CU_SUITE_INFO_NULL,
 };
