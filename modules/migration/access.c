@@ -51,10 +51,13 @@ static void log_unknown(const struct sip_source *source)
 	    source->host, source->port);
 }
 
+/* Over TLS a response leaves only to names that we know: who has none of them
+ * would never hear how the request that was taken has ended. */
 static bool may_be_client(const struct migration_module *module,
 			  const struct sip_source *source)
 {
-	return !module->settings->clients.count ||
+	return (!module->settings->clients.count &&
+		source->transport != SIP_TLS) ||
 	       sources_have(&module->access->clients, source) ||
 	       network_is_ims(module, source);
 }

@@ -124,7 +124,8 @@ static const struct setting settings[] = {
 	  .default_value = "",
 	  .reloadable = true,
 	  .help = "Addresses and networks that clients send from, of the IMS "
-		  "in front for example; empty: from anywhere",
+		  "in front for example, and names of their certificates "
+		  "(dns:NAME); empty: from anywhere, but nobody over TLS",
 	  SETTING(clients) },
 	{ .name = "peer_rate",
 	  .type = SETTING_UNSIGNED,

@@ -336,12 +336,18 @@ static const struct sip_ops wire_ops = {
 	.send = take_message,
 };
 
+bool server_asks_about(const struct sip_source *source,
+		       struct sip_reply *refusal)
+{
+	return wire.source_handler(wire.source_arg, source, refusal);
+}
+
 bool server_asks_source(const char *source_host, struct sip_reply *refusal)
 {
 	struct sip_source source = { .port = 5060 };
 
 	snprintf(source.host, sizeof(source.host), "%s", source_host);
-	return wire.source_handler(wire.source_arg, &source, refusal);
+	return server_asks_about(&source, refusal);
 }
 
 const struct reply *server_reply_of(uint64_t transaction)

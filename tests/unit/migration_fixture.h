@@ -115,6 +115,8 @@ const struct reply *server_receive(const char *source_host,
 				   const struct mcinfo *document);
 /* Whether a request from there would be taken; else `refusal`. */
 bool server_asks_source(const char *source_host, struct sip_reply *refusal);
+bool server_asks_about(const struct sip_source *source,
+		       struct sip_reply *refusal);
 const struct reply *server_reply_of(uint64_t transaction);
 /* The next client's request comes from this URI. */
 void server_set_sender(const char *sender_uri);

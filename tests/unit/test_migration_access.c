@@ -160,6 +160,35 @@ static void test_unknown_sources(void)
 	CU_ASSERT_EQUAL(server_statistic("migration.refused_source"), 1);
 }
 
+static bool is_taken_over_tls(const char *name)
+{
+	const struct sip_source source = {
+		.transport = SIP_TLS,
+		.host = CLIENT_HOST,
+		.certificate_names = &name,
+		.certificate_name_count = 1,
+	};
+	struct sip_reply refusal = { 0 };
+
+	return server_asks_about(&source, &refusal);
+}
+
+/* No response could leave to one without a name that is known. */
+static void test_clients_over_tls_are_named(void)
+{
+	static char network[] = "0.0.0.0/0", name[] = "dns:ue.b.example";
+	static char *values[] = { network, name };
+
+	start();
+	CU_ASSERT_FALSE(is_taken_over_tls(name));
+	CU_ASSERT_EQUAL(server_statistic("migration.refused_source"), 1);
+	server_stop();
+	server.settings.clients = (struct setting_list){ values, 2 };
+	start();
+	CU_ASSERT_TRUE(is_taken_over_tls(name));
+	CU_ASSERT_FALSE(is_taken_over_tls("dns:ue.c.example"));
+}
+
 static void test_what_is_no_network(void)
 {
 	static char network[] = "198.51.100.1/24"; /* bits behind the length */
@@ -332,6 +361,7 @@ CU_TestInfo access_tests[] = {
 	{ "required without anybody who checks",
 	  test_required_without_anybody_who_checks },
 	{ "unknown sources", test_unknown_sources },
+	{ "clients over TLS are named", test_clients_over_tls_are_named },
 	{ "what is no network", test_what_is_no_network },
 	{ "the path says who speaks", test_the_path_says_who_speaks },
 	{ "identities", test_identities },
