@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OPTION_AT 1 /* of the arguments */
+
 static const char option[] = "--recycled=";
 
 enum recycle_verdict recycle_judge(const struct recycle_bound *bound,
@@ -60,22 +62,24 @@ static char *print_history(const struct recycle_history *history)
 	return strdup(text);
 }
 
+/* Before the others: behind "--" it would be no option. */
 char **recycle_arguments(char *const *argv,
 			 const struct recycle_history *history)
 {
 	char **arguments;
-	size_t count = 0, kept = 0;
+	size_t count = 0, kept = OPTION_AT + 1;
 
 	while (argv[count])
 		count++;
 	arguments = calloc(count + 2, sizeof(*arguments));
 	if (!arguments)
 		return NULL;
-	for (size_t i = 0; i < count; i++)
+	arguments[0] = argv[0];
+	for (size_t i = 1; i < count; i++)
 		if (!is_history(argv[i]))
 			arguments[kept++] = argv[i];
-	arguments[kept] = print_history(history);
-	if (arguments[kept])
+	arguments[OPTION_AT] = print_history(history);
+	if (arguments[OPTION_AT])
 		return arguments;
 	free(arguments);
 	return NULL;
@@ -83,12 +87,8 @@ char **recycle_arguments(char *const *argv,
 
 void recycle_free_arguments(char **arguments)
 {
-	size_t last = 0;
-
 	if (!arguments)
 		return;
-	while (arguments[last + 1])
-		last++;
-	free(arguments[last]);
+	free(arguments[OPTION_AT]);
 	free(arguments);
 }

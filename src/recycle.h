@@ -39,7 +39,7 @@ int recycle_read_history(const char *text, struct recycle_history *history);
 
 /*
  * `argv` for the next one: its option --recycled= is replaced. The strings stay
- * the caller's but the last one; recycle_free_arguments(). NULL: no memory.
+ * the caller's but for that option; recycle_free_arguments(). NULL: no memory.
  */
 char **recycle_arguments(char *const *argv,
 			 const struct recycle_history *history);

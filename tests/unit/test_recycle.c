@@ -84,20 +84,21 @@ static void test_history(void)
 	check_history("x,5", EINVAL);
 }
 
-static void check_arguments(char **arguments, const char *last)
+static void check_arguments(char **arguments, const char *option)
 {
 	CU_ASSERT_PTR_NOT_NULL_FATAL(arguments);
 	CU_ASSERT_STRING_EQUAL(arguments[0], "mcmigd");
-	CU_ASSERT_STRING_EQUAL(arguments[1], "-c");
-	CU_ASSERT_STRING_EQUAL(arguments[2], "a.conf");
-	CU_ASSERT_STRING_EQUAL(arguments[3], last);
-	CU_ASSERT_PTR_NULL(arguments[4]);
+	CU_ASSERT_STRING_EQUAL(arguments[1], option);
+	CU_ASSERT_STRING_EQUAL(arguments[2], "-c");
+	CU_ASSERT_STRING_EQUAL(arguments[3], "a.conf");
+	CU_ASSERT_STRING_EQUAL(arguments[4], "--");
+	CU_ASSERT_PTR_NULL(arguments[5]);
 }
 
 static void test_arguments_do_not_pile_up(void)
 {
 	char *argv[] = { (char *)"mcmigd", (char *)"-c", (char *)"a.conf",
-			 NULL };
+			 (char *)"--", NULL };
 	struct recycle_history history = { .times = 1, .closed_ms = 10 };
 	char **first = recycle_arguments(argv, &history), **second;
 
