@@ -36,11 +36,13 @@ static int add_hop(struct ims_network *network, const char *text)
 			  "'sip:192.0.2.1:5060;transport=tcp 1 1' (an address, "
 			  "not a name; priority and weight may be left out)\"",
 			  text);
-	if (err == EEXIST)
+	if (err == EEXIST) {
 		log_error("ims",
 			  "msg=\"ims.next_hops: '%s' is given twice: leave one "
 			  "out\"",
 			  text);
+		err = EINVAL;
+	}
 	return err;
 }
 
