@@ -22,7 +22,7 @@
 /* Peers come and go: a system that has not called for a day may be no more. */
 #define KEPT_S DAY_S
 #define WATCHED_MAX 1024
-#define KEY_BYTES 64
+#define KEY_BYTES 320
 
 #define THRESHOLDS 4
 
@@ -62,6 +62,8 @@ struct watched {
 	char key[KEY_BYTES]; /* kind and name */
 	enum expiry_kind kind;
 	int64_t ends, seen;
+	int64_t first;	 /* that was seen in this look */
+	unsigned look;	 /* the last one that has seen it */
 	unsigned passed; /* thresholds, warned of */
 	bool lost;	 /* uthash could not take it */
 	UT_hash_handle hh;
@@ -71,6 +73,7 @@ struct expiry {
 	struct stats *stats;
 	struct statistic gauges[EXPIRY_KINDS];
 	bool shown[EXPIRY_KINDS];
+	unsigned look; /* from one expiry_show() to the next */
 	struct watched *watched;
 };
 
@@ -103,7 +106,7 @@ static unsigned count_passed(const struct watched *watched, int64_t now)
 	return passed;
 }
 
-static void warn(const struct watched *watched, const char *name)
+static void warn(const struct watched *watched)
 {
 	static struct log_rate rate;
 	const struct kind *kind = &kinds[watched->kind];
@@ -111,7 +114,8 @@ static void warn(const struct watched *watched, const char *name)
 
 	log_write_limited(&rate, ended ? LOG_ERROR : LOG_WARNING, "tls",
 			  "msg=\"%s\" name=\"%s\" expires=%s",
-			  ended ? kind->ended : kind->soon, name,
+			  ended ? kind->ended : kind->soon,
+			  strchr(watched->key, ' ') + 1,
 			  expiry_time_of(watched->ends).text);
 }
 
@@ -134,6 +138,7 @@ static struct watched *add(struct expiry *expiry, enum expiry_kind kind,
 	if (!watched)
 		return NULL;
 	watched->kind = kind;
+	watched->look = expiry->look - 1;
 	snprintf(watched->key, sizeof(watched->key), "%s", key);
 	HASH_ADD_STR(expiry->watched, key, watched);
 	if (!watched->lost)
@@ -154,24 +159,34 @@ static struct watched *find(struct expiry *expiry, enum expiry_kind kind,
 	return watched ? watched : add(expiry, kind, key);
 }
 
+/* A peer may have another certificate on each connection: the first to end
+ * counts. */
 void expiry_see(struct expiry *expiry, enum expiry_kind kind, const char *name,
 		int64_t ends)
 {
 	struct watched *watched = find(expiry, kind, name);
-	int64_t now = now_s();
-	unsigned passed;
 
 	if (!watched)
 		return;
-	watched->seen = now;
-	if (watched->ends != ends)
+	watched->seen = now_s();
+	if (watched->look == expiry->look && watched->first <= ends)
+		return;
+	watched->look = expiry->look;
+	watched->first = ends;
+}
+
+static void judge(struct watched *watched, int64_t now)
+{
+	unsigned passed;
+
+	if (watched->ends != watched->first)
 		watched->passed = 0;
-	watched->ends = ends;
+	watched->ends = watched->first;
 	passed = count_passed(watched, now);
 	if (passed <= watched->passed)
 		return;
 	watched->passed = passed;
-	warn(watched, name);
+	warn(watched);
 }
 
 /* --- Gauges ------------------------------------------------------------- */
@@ -199,6 +214,8 @@ void expiry_show(struct expiry *expiry)
 
 	HASH_ITER(hh, expiry->watched, watched, next)
 	{
+		if (watched->look == expiry->look)
+			judge(watched, now);
 		/* Ours are seen each time, so they are gone at once. */
 		int64_t kept = watched->kind == EXPIRY_PEER ? KEPT_S : 0;
 
@@ -209,6 +226,7 @@ void expiry_show(struct expiry *expiry)
 	}
 	for (unsigned kind = 0; kind < EXPIRY_KINDS; kind++)
 		show(expiry, kind, first[kind]);
+	expiry->look++;
 }
 
 /* --- Life --------------------------------------------------------------- */

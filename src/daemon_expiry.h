@@ -15,13 +15,13 @@ struct expiry; /* all that is watched, of one process */
 int expiry_create(struct expiry **expiryp, struct stats *stats);
 void expiry_destroy(struct expiry *expiry); /* NULL is fine */
 
-/*
- * `kind` of `name` ends at `ends` (UTC seconds; INT64_MAX: never). Warns of
- * each threshold once, until it ends at another time.
- */
+/* `kind` of `name` ends at `ends` (UTC seconds; INT64_MAX: never). */
 void expiry_see(struct expiry *expiry, enum expiry_kind kind, const char *name,
 		int64_t ends);
-/* After all that there is has been seen: gauges, and forgets what is gone. */
+/*
+ * After all that there is has been seen: warns of each threshold once, until it
+ * ends at another time; gauges; and forgets what is gone.
+ */
 void expiry_show(struct expiry *expiry);
 
 /* "2026-01-31T23:59:59Z" */

@@ -139,6 +139,28 @@ static void test_renewed(void)
 	end();
 }
 
+/* A connection keeps the certificate that it began with: beside the renewed one
+ * it is told of once, whichever of both is seen first. */
+static void test_renewed_on_another_connection(void)
+{
+	int64_t old = START_S + 5 * DAY_S, new = START_S + 90 * DAY_S;
+
+	begin();
+	for (int i = 0; i < 10; i++) {
+		expiry_see(expiry, EXPIRY_PEER, "dns:a", i & 1 ? old : new);
+		expiry_see(expiry, EXPIRY_PEER, "dns:a", i & 1 ? new : old);
+		expiry_show(expiry);
+		CU_ASSERT_EQUAL(count_lines("level="), i == 0);
+		CU_ASSERT_EQUAL(gauge("tls.peer_certificate_expires_in"),
+				old - now_s);
+		now_s += 10;
+	}
+	see(EXPIRY_PEER, "dns:a", new);
+	CU_ASSERT_EQUAL(gauge("tls.peer_certificate_expires_in"), new - now_s);
+	CU_ASSERT_EQUAL(count_lines("level="), 0);
+	end();
+}
+
 static void test_soonest(void)
 {
 	begin();
@@ -206,6 +228,7 @@ static CU_TestInfo tests[] = {
 	{ "thresholds", test_thresholds },
 	{ "late start", test_late_start },
 	{ "renewed", test_renewed },
+	{ "renewed on another connection", test_renewed_on_another_connection },
 	{ "soonest", test_soonest },
 	{ "gone", test_gone },
 	{ "crl", test_crl },
