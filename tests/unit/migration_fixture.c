@@ -287,6 +287,24 @@ static void take_reply(struct sip *sip, handle_t transaction,
 		 answer->warn_text ? answer->warn_text : "");
 }
 
+static void take_headers(struct sent *sent, const struct sip_outbound *message)
+{
+	for (size_t i = 0; i < message->header_count; i++) {
+		const struct sip_header *header = &message->headers[i];
+
+		if (!strcmp(header->name, "Route"))
+			snprintf(sent->route, sizeof(sent->route), "%s",
+				 header->value);
+		if (!strcmp(header->name, "P-Charging-Vector"))
+			snprintf(sent->charging_vector,
+				 sizeof(sent->charging_vector), "%s",
+				 header->value);
+	}
+	if (message->certificate_name_count)
+		snprintf(sent->certificate_name, sizeof(sent->certificate_name),
+			 "%s", message->certificate_names[0]);
+}
+
 static int take_message(struct sip *sip, const struct sip_outbound *message,
 			sip_answer_h *handler, void *arg, handle_t handle)
 {
@@ -310,6 +328,7 @@ static int take_message(struct sip *sip, const struct sip_outbound *message,
 	snprintf(sent->request_uri, sizeof(sent->request_uri), "%s",
 		 message->request_uri);
 	memcpy(sent->body, message->body, message->body_bytes);
+	take_headers(sent, message);
 	return 0;
 }
 
@@ -324,8 +343,7 @@ static void set_source_handler(struct sip *sip, sip_source_h *handler,
 static bool is_down(struct sip *sip, const char *next_hop)
 {
 	(void)sip;
-	(void)next_hop;
-	return false;
+	return server.hop_down && !strcmp(next_hop, server.hop_down);
 }
 
 static const struct sip_ops wire_ops = {
@@ -384,6 +402,7 @@ const struct reply *server_receive_raw(const char *source_host,
 		.call_id = wire.call_id,
 		.cseq = wire.cseq,
 		.asserted_identity_count = server.asserted_identity_count,
+		.network = server.network,
 		.content_type = content_type,
 		.body = body,
 		.body_bytes = bytes,
@@ -588,6 +607,48 @@ check_credentials(struct authorizer *authorizer,
 
 static struct authorizer authorizer = { check_credentials };
 
+/* -------------------------------------------------------------------- IMS */
+
+static bool trusts(struct ims *ims, const struct sip_source *source)
+{
+	(void)ims;
+	return !strcmp(source->host, IMS_HOST);
+}
+
+static bool is_ours(struct ims *ims, const char *route)
+{
+	(void)ims;
+	return !route || !strcmp(route, IMS_ROUTE);
+}
+
+static bool next_hop(struct ims *ims, const char *identity,
+		     const char *asked_by, unsigned attempt,
+		     struct ims_hop *hop)
+{
+	static const char *const names[] = { "dns:scscf.b.example" };
+	static char route[DIRECTORY_URI_SIZE];
+
+	(void)ims;
+	strcpy(server.ims_asked[0], identity);
+	strcpy(server.ims_asked[1], asked_by);
+	if (attempt >= sizeof(server.ims_hops) / sizeof(*server.ims_hops) ||
+	    !server.ims_hops[attempt])
+		return false;
+	snprintf(route, sizeof(route), "<%s;lr>", server.ims_hops[attempt]);
+	*hop = (struct ims_hop){ server.ims_hops[attempt], route, names, 1 };
+	return true;
+}
+
+static void set_registered_handler(struct ims *ims, ims_registered_h *handler,
+				   void *arg)
+{
+	(void)ims;
+	server.registered = handler;
+	server.registered_arg = arg;
+}
+
+static struct ims ims = { trusts, is_ours, next_hop, set_registered_handler };
+
 static void make_core(void)
 {
 	CU_ASSERT_FATAL(!timers_create(&server.timers));
@@ -597,7 +658,8 @@ static void make_core(void)
 			      .system = "b.example",
 			      .node = "b1",
 			      .authorizer =
-				  server.has_authorizer ? &authorizer : NULL };
+				  server.has_authorizer ? &authorizer : NULL,
+			      .ims = server.has_ims ? &ims : NULL };
 }
 
 int server_init_error(void)

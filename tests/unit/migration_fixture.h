@@ -10,6 +10,7 @@
 #include "mcinfo/mcinfo.h"
 #include "migration/migration.h"
 #include "module/authorizer.h"
+#include "module/ims.h"
 #include "tables.h"
 
 #define ALICE "sip:alice@a.example" /* whose home is a.example */
@@ -20,6 +21,8 @@
 #define CLIENT_HOST "198.51.100.7"
 #define PEER_HOST "192.0.2.10" /* a.example's first server */
 #define GATEWAY_HOST "192.0.2.99"
+#define IMS_HOST "198.51.100.200"	/* the only one that the IMS trusts */
+#define IMS_ROUTE "sip:as.b.example;lr" /* the only one that is ours */
 
 enum { REPLIES_MAX = 256, SENT_MAX = 512, SERVERS_MAX = 4 };
 
@@ -38,6 +41,9 @@ struct sent {
 	char body[4096];
 	size_t body_bytes;
 	uint32_t deadline_ms;
+	char route[DIRECTORY_URI_SIZE]; /* headers; "": not there */
+	char charging_vector[128];
+	char certificate_name[64]; /* the first one */
 	sip_answer_h *handler;
 	void *arg;
 	handle_t handle;
@@ -63,9 +69,19 @@ struct server {
 	enum authorizer_result authorizer_result;
 	char authorized[3][64]; /* token, partner ID, primary ID last asked */
 
+	/* The IMS: without it core.ims is NULL. `ims_hops`: the ways to each
+	 * client, up to NULL; one that is down is tried last. */
+	bool has_ims;
+	const char *ims_hops[4];
+	const char *hop_down;
+	char ims_asked[2][CLIENT_IDENTITY_SIZE]; /* identity, asked by */
+	ims_registered_h *registered;
+	void *registered_arg;
+
 	/* What the next request says of its sender. */
 	const char *asserted_identities[SIP_IDENTITIES_MAX];
 	size_t asserted_identity_count;
+	struct sip_network_headers network;
 
 	/* The database. */
 	bool hold_writes;    /* a write is not answered until it is false */

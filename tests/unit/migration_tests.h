@@ -8,6 +8,7 @@
 extern CU_TestInfo access_tests[];
 extern CU_TestInfo delivery_tests[];
 extern CU_TestInfo restart_tests[];
+extern CU_TestInfo ims_tests[];
 extern CU_TestInfo alloc_tests[];
 int alloc_suite_init(void);
 

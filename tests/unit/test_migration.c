@@ -395,6 +395,8 @@ CU_SuiteInfo unit_suites[] = {
 	{ "migration access", NULL, NULL, server_prepare, teardown,
 	  access_tests },
 	{ "migration delivery", NULL, NULL, setup, teardown, delivery_tests },
+	{ "migration behind the IMS", NULL, NULL, server_prepare, teardown,
+	  ims_tests },
 	{ "migration restart", NULL, NULL, setup, teardown, restart_tests },
 	{ "migration without memory", alloc_suite_init, NULL, NULL, NULL,
 	  alloc_tests },
