@@ -9,6 +9,8 @@
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/url.h>
 
+#include "sip/names.h"
+
 void inbound_source(const struct sip_stack *stack,
 		    const struct incoming *incoming, struct sip_source *source)
 {
@@ -55,6 +57,19 @@ void inbound_sender_uri(const struct sip_source *source, const sip_via_t *via,
 	snprintf(uri, SIP_URI_SIZE, "sip:%s%s%s:%lu;transport=%s",
 		 v6 ? "[" : "", source->host, v6 ? "]" : "", port,
 		 names[source->transport]);
+}
+
+struct sip_source_text sip_source_text(const struct sip_source *source)
+{
+	struct sip_source_text text;
+	char names[sizeof(text.text) - SIP_HOST_SIZE - 40] = "";
+
+	names_list(source->certificate_names, source->certificate_name_count,
+		   names, sizeof(names));
+	snprintf(text.text, sizeof(text.text), "source=%s port=%u%s%s%s",
+		 source->host, source->port, *names ? " names=\"" : "", names,
+		 *names ? "\"" : "");
+	return text;
 }
 
 void inbound_deliver(struct sip_stack *stack, const struct incoming *incoming,

@@ -173,8 +173,8 @@ static void log_loop(struct sip_stack *stack, const struct incoming *incoming)
 	log_write_limited(&rate, LOG_WARNING, "sip",
 			  "msg=\"a request of ours has come back: a next hop "
 			  "leads here, or initial filter criteria trigger in "
-			  "the terminating case\" source=%s port=%u",
-			  source.host, source.port);
+			  "the terminating case\" %s",
+			  sip_source_text(&source).text);
 }
 
 static bool refuse_loop(struct sip_stack *stack,

@@ -36,6 +36,15 @@ struct sip_source {
 	size_t certificate_name_count;
 };
 
+/* For the log: source=HOST port=PORT, and on TLS names="...", which alone say
+ * who it is. */
+struct sip_source_text {
+	char text[512];
+};
+
+MCMIG_API struct sip_source_text
+sip_source_text(const struct sip_source *source);
+
 /*
  * What a trusted network says of a request (RFC 7315, RFC 5502, RFC 3323). A
  * claim as long as nobody has held it against the source. Texts as received,

@@ -44,8 +44,9 @@ static void refuse_document(struct gateway_module *module,
 	stat_increment(&module->stats[REFUSED_DOCUMENT]);
 	/* The text is the parser's alone: it holds nothing of the message. */
 	log_write_limited(&rate, LOG_INFO, "gateway",
-			  "msg=\"refused: %s\" status=%d source=%s",
-			  error->text, error->status, message->source.host);
+			  "msg=\"refused: %s\" status=%d %s", error->text,
+			  error->status,
+			  sip_source_text(&message->source).text);
 	sip_reply(module->core->sip, message->transaction, &reply);
 }
 

@@ -44,11 +44,12 @@ static bool refuse_unknown(struct gateway_module *module,
 	static struct log_rate rate;
 
 	stat_increment(&module->stats[UNKNOWN_PEERS]);
-	log_write_limited(&rate, LOG_INFO, "gateway",
-			  "msg=\"unknown peer refused: if it is one of ours or "
-			  "of another MC system, add it to the next_hops or "
-			  "sources of its section\" source=%s port=%u side=%s",
-			  source->host, source->port, side_name(source));
+	log_write_limited(
+	    &rate, LOG_INFO, "gateway",
+	    "msg=\"unknown peer refused: if it is one of ours or "
+	    "of another MC system, add it to the next_hops or "
+	    "sources of its section (over TLS a name to sources)\" %s side=%s",
+	    sip_source_text(source).text, side_name(source));
 	*refusal = (struct sip_reply){ .status = 403,
 				       .warn_code = 399,
 				       .warn_text = "unknown peer" };

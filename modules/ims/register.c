@@ -36,10 +36,8 @@ static void refuse(struct ims_module *module,
 
 	stat_increment(&module->stats[stat]);
 	log_write_limited(&rate, LOG_WARNING, "ims",
-			  "msg=\"REGISTER refused: %s\" status=%d source=%s "
-			  "port=%u",
-			  warning, status, request->source.host,
-			  request->source.port);
+			  "msg=\"REGISTER refused: %s\" status=%d %s", warning,
+			  status, sip_source_text(&request->source).text);
 	answer(module, request, status, warning);
 }
 

@@ -41,14 +41,14 @@ static const struct refusal taken = { 0, NULL };
 static void log_unknown(const struct sip_source *source)
 {
 	static struct log_rate rate;
+	bool is_tls = source->transport == SIP_TLS;
 
 	log_write_limited(
 	    &rate, LOG_WARNING, "migration",
-	    "msg=\"unknown peer refused: if it is one of ours, add "
-	    "it to mc_server, mc_peer, migration.clients or "
-	    "ims.peers\" "
-	    "source=%s port=%u",
-	    source->host, source->port);
+	    "msg=\"unknown peer refused: if it is one of ours, add %s "
+	    "to mc_peer%s, migration.clients or ims.peers\" %s",
+	    is_tls ? "one of its names" : "its address",
+	    is_tls ? "" : ", mc_server", sip_source_text(source).text);
 }
 
 /* Over TLS a response leaves only to names that we know: who has none of them

@@ -59,8 +59,8 @@ static void log_session_case(const struct sip_source *source)
 	log_write_limited(&rate, LOG_WARNING, "migration",
 			  "msg=\"the initial filter criteria trigger in the "
 			  "terminating case: let them do so in the originating "
-			  "case only (SessionCase 0)\" source=%s port=%u",
-			  source->host, source->port);
+			  "case only (SessionCase 0)\" %s",
+			  sip_source_text(source).text);
 }
 
 static struct refusal check_client(const struct sip_inbound *message,

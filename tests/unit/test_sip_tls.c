@@ -211,6 +211,21 @@ static void test_other_name_spares_requests_that_wait(void)
 	fixture_stop();
 }
 
+/* On TLS the names are what an operator has to enter. */
+static void test_source_text(void)
+{
+	static const char *const names[] = { "dns:a.example", "uri:sip:\"a" };
+	struct sip_source source = { .host = "192.0.2.1", .port = 5061 };
+
+	CU_ASSERT_STRING_EQUAL(sip_source_text(&source).text,
+			       "source=192.0.2.1 port=5061");
+	source.certificate_names = names;
+	source.certificate_name_count = 2;
+	CU_ASSERT_STRING_EQUAL(sip_source_text(&source).text,
+			       "source=192.0.2.1 port=5061 "
+			       "names=\"dns:a.example, uri:sip:'a\"");
+}
+
 static void test_nobody_listens(void)
 {
 	uint16_t port;
@@ -476,6 +491,7 @@ static CU_TestInfo tls_tests[] = {
 	{ "a peer with another name", test_peer_with_another_name },
 	{ "it spares requests that wait",
 	  test_other_name_spares_requests_that_wait },
+	{ "source text", test_source_text },
 	{ "nobody listens", test_nobody_listens },
 	{ "the peer closes in mid answer", test_peer_closes_in_mid_answer },
 	{ "an answer after the connection", test_answer_after_the_connection },
