@@ -153,7 +153,8 @@ int main(int argc, char **argv)
 		result = UE_SUCCESS;
 	if (err)
 		goto out;
-	log_set_level(options.verbose ? LOG_DEBUG : LOG_ERROR);
+	/* Why nothing comes over TLS is a warning. */
+	log_set_level(options.verbose ? LOG_DEBUG : LOG_WARNING);
 	if (options.login && log_in(&options)) {
 		result = UE_NO_TOKEN;
 		goto out;

@@ -151,10 +151,11 @@ static void end_failed(struct tls_connection *connection)
 	static struct log_rate rate;
 
 	sip_count(connection->stack->counters, SIP_COUNT_tls_broken);
-	log_write_limited(&rate, LOG_INFO, "sip",
-			  "msg=\"TLS connection failed\" peer=%s error=\"%s\"",
-			  connection->peer,
-			  tls_session_fault(connection->session));
+	/* In TLS 1.3 a server refuses our certificate after the handshake. */
+	log_write_limited(
+	    &rate, connection->role == TLS_ACCEPTS ? LOG_INFO : LOG_WARNING,
+	    "sip", "msg=\"TLS connection failed\" peer=%s error=\"%s\"",
+	    connection->peer, tls_session_fault(connection->session));
 	tls_connection_end(connection, "TLS connection failed");
 }
 

@@ -144,8 +144,9 @@ static void log_other_name(const struct client_transaction *transaction,
 	log_write_limited(
 	    &rate, LOG_WARNING, "sip",
 	    "msg=\"nothing is sent: the certificate has other names; if "
-	    "that is the peer, add '%s' to its sources (mc_peer, or sources "
-	    "in the configuration)\" hop=\"%s\" names=\"%s\" expected=\"%s\"",
+	    "that is the peer, add '%s' to its sources (mc_peer, sources "
+	    "in the configuration, --server-name of mcmig-ue)\" hop=\"%s\" "
+	    "names=\"%s\" expected=\"%s\"",
 	    first, transaction->peer->key + 1, has, wanted);
 }
 

@@ -10,7 +10,7 @@
 
 #include "tls/context.h"
 
-#define FAULT_BYTES 256
+#define FAULT_BYTES 640
 #define CIPHER_BYTES 64
 #define SUBJECT_BYTES 128
 /*
@@ -44,11 +44,23 @@ static enum tls_result fail(struct tls_session *session, const char *why)
 }
 
 /* The first of the queue is the cause; the others are where it passed by. */
-static const char *library_reason(void)
+static enum tls_result library_failure(struct tls_session *session)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	unsigned long error = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(error);
+	const char *before = "", *remedy = "";
+	char why[FAULT_BYTES];
 
-	return reason ? reason : "a fault of TLS";
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return fail(session, reason ? reason : "a fault of TLS");
+	if (ERR_GET_REASON(error) > SSL_AD_REASON_OFFSET)
+		before = "the peer says: ";
+	if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER)
+		remedy = ": what comes is no TLS; its next hop needs "
+			 "transport=tls";
+	snprintf(why, sizeof(why), "%s%s%s", before,
+		 reason ? reason : "a fault of TLS", remedy);
+	return fail(session, why);
 }
 
 static enum tls_result system_failure(struct tls_session *session, int err)
@@ -70,35 +82,62 @@ static enum tls_result result_of(struct tls_session *session, int returned)
 	case SSL_ERROR_SYSCALL:
 		return system_failure(session, err);
 	default:
-		return fail(session, library_reason());
+		return library_failure(session);
 	}
 }
 
 /* --- The peer's certificate --------------------------------------------- */
 
 /* Quotes would end the log's msg="...". */
-static void write_subject(const X509 *certificate, char *text, size_t size)
+static void write_name(const X509_NAME *name, char *text, size_t size)
 {
-	X509_NAME_oneline(X509_get_subject_name(certificate), text, (int)size);
+	X509_NAME_oneline(name, text, (int)size);
 	for (char *quote = text; (quote = strchr(quote, '"'));)
 		*quote = '\'';
 }
 
 static void note_certificate(struct tls_session *session,
-			     const X509 *certificate, const char *why)
+			     const X509 *certificate, const char *why,
+			     const char *remedy)
 {
-	char subject[SUBJECT_BYTES] = "";
+	char subject[SUBJECT_BYTES] = "", issuer[SUBJECT_BYTES] = "";
 
-	if (certificate)
-		write_subject(certificate, subject, sizeof(subject));
+	if (certificate) {
+		write_name(X509_get_subject_name(certificate), subject,
+			   sizeof(subject));
+		write_name(X509_get_issuer_name(certificate), issuer,
+			   sizeof(issuer));
+	}
 	snprintf(session->fault, sizeof(session->fault),
-		 "the peer's certificate: %s (subject %s)", why, subject);
+		 "the peer's certificate: %s (subject %s, issuer %s)%s", why,
+		 subject, issuer, remedy);
+}
+
+static const char *remedy_of(int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+		return ": if it is to be trusted, have the peer send all CAs "
+		       "below the root, and add the root to ca";
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return ": if the CA is to be trusted, add its root to ca";
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+		return ": add the list of that issuer to crl";
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+		return ": fetch the new list of that issuer into crl";
+	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+		return ": chain_max bounds it";
+	default:
+		return "";
+	}
 }
 
 static int refuse(X509_STORE_CTX *verification, struct tls_session *session,
 		  X509 *certificate, int error, const char *why)
 {
-	note_certificate(session, certificate, why);
+	note_certificate(session, certificate, why, "");
 	X509_STORE_CTX_set_error(verification, error);
 	return 0;
 }
@@ -135,7 +174,8 @@ static int verify(int holds, X509_STORE_CTX *verification)
 
 	if (!holds)
 		note_certificate(session, certificate,
-				 X509_verify_cert_error_string(error));
+				 X509_verify_cert_error_string(error),
+				 remedy_of(error));
 	else if (!X509_STORE_CTX_get_error_depth(verification))
 		holds = check_peer(verification, session, certificate);
 	return holds;

@@ -125,7 +125,8 @@ static void test_versions(void)
 	expect_version(TLS_ACCEPTS, TLS1_1_VERSION, "unsupported protocol");
 	expect_version(TLS_ACCEPTS, TLS1_2_VERSION, NULL);
 	expect_version(TLS_ACCEPTS, TLS1_3_VERSION, NULL);
-	expect_version(TLS_CONNECTS, TLS1_VERSION, "alert protocol version");
+	expect_version(TLS_CONNECTS, TLS1_VERSION,
+		       "the peer says: tlsv1 alert protocol version");
 	expect_version(TLS_CONNECTS, TLS1_1_VERSION, "alert protocol version");
 	expect_version(TLS_CONNECTS, TLS1_2_VERSION, NULL);
 	expect_version(TLS_CONNECTS, TLS1_3_VERSION, NULL);
@@ -337,7 +338,8 @@ static void expect_fault_of_handshake(const char *text, const char *fault)
 static void test_no_tls(void)
 {
 	expect_fault_of_handshake("MESSAGE sip:b.example SIP/2.0\r\n",
-				  "wrong version number");
+				  "wrong version number: what comes is no "
+				  "TLS; its next hop needs transport=tls");
 	expect_fault_of_handshake("GET / HTTP/1.1\r\n", "http request");
 	expect_fault_of_handshake("\x16\x03\x01\xff\xff ....",
 				  "packet length too long");
