@@ -123,6 +123,16 @@ int conf_check_required(const struct conf *conf,
 	return err;
 }
 
+static int check_all_required(const struct conf *conf)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < conf->section_count; i++)
+		if (conf_check_required(conf, &conf->sections[i], 0))
+			err = EINVAL;
+	return err;
+}
+
 static int parse(const char *file, const struct conf_section *sections,
 		 size_t section_count, bool core_only, struct conf **confp)
 {
@@ -134,9 +144,9 @@ static int parse(const char *file, const struct conf_section *sections,
 	err = prepare(conf, file, sections, section_count);
 	if (!err)
 		err = conf_file_read(conf, core_only);
-	for (size_t i = 0; i < section_count && (!err || err == EINVAL); i++)
-		err = conf_check_required(conf, &conf->sections[i], 0) ? EINVAL
-								       : err;
+	/* What stands behind a fault has not been read, and is not missing. */
+	if (!err)
+		err = check_all_required(conf);
 	if (err)
 		conf_free(conf);
 	else

@@ -143,6 +143,16 @@ static void test_faults_name_line_and_remedy(void)
 	}
 }
 
+static void test_what_was_not_read_is_not_missing(void)
+{
+	struct conf *conf = NULL;
+
+	CU_ASSERT_EQUAL(parse_text("queue_max = 5\nsystem = a\n", &conf),
+			EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(logged, "is out of range"));
+	CU_ASSERT_PTR_NULL(strstr(logged, "is missing"));
+}
+
 static void test_a_later_value_counts(void)
 {
 	struct conf *conf = NULL;
@@ -287,6 +297,8 @@ static CU_TestInfo conf_tests[] = {
 	{ "durations have a unit and a range", test_durations },
 	{ "a fault names file, line and remedy",
 	  test_faults_name_line_and_remedy },
+	{ "what was not read is not missing",
+	  test_what_was_not_read_is_not_missing },
 	{ "a later value counts", test_a_later_value_counts },
 	{ "a missing file and a folder", test_files_that_are_none },
 	{ "peeking passes over other sections",
