@@ -237,22 +237,23 @@ static void test_oldest_handshakes_give_their_descriptors(void)
 	fixture_stop();
 }
 
-static void test_connections_of_one_source(void)
-{
-	enum { MAX = 4, MANY = 10 };
-	int fds[MANY], other;
+enum { OF_ONE_SOURCE = 12 };
 
-	limits.source_connections_max = MAX;
+/* So many are taken of one address, all of another, and after a while more. */
+static void expect_bound(unsigned max, const char *refused, unsigned while_ms)
+{
+	int fds[OF_ONE_SOURCE], other;
+
 	sip_tls_start(NULL);
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < OF_ONE_SOURCE; i++)
 		fds[i] = raw_connect(TLS4, NULL);
 	other = raw_connect(TLS4, "127.0.0.2:0");
 	run_for(50);
-	CU_ASSERT_EQUAL(count_open(fds, MANY), MAX);
+	CU_ASSERT_EQUAL(count_open(fds, OF_ONE_SOURCE), max);
 	CU_ASSERT(!is_closed_within(other, 0));
-	CU_ASSERT_EQUAL(counter("sip.tls_refused_source"), MANY - MAX);
-	close_all(fds, MANY);
-	run_for(20);
+	CU_ASSERT_EQUAL(counter(refused), OF_ONE_SOURCE - max);
+	close_all(fds, OF_ONE_SOURCE);
+	run_for(while_ms);
 	fds[0] = raw_connect(TLS4, NULL);
 	CU_ASSERT(!is_closed_within(fds[0], 30));
 	close(fds[0]);
@@ -261,28 +262,16 @@ static void test_connections_of_one_source(void)
 	fixture_stop();
 }
 
+static void test_connections_of_one_source(void)
+{
+	limits.source_connections_max = 4;
+	expect_bound(4, "sip.tls_refused_source", 20);
+}
+
 static void test_rate_of_one_source(void)
 {
-	enum { RATE = 5, MANY = 12 };
-	int fds[MANY], other;
-
-	limits.source_rate = RATE;
-	sip_tls_start(NULL);
-	for (int i = 0; i < MANY; i++)
-		fds[i] = raw_connect(TLS4, NULL);
-	other = raw_connect(TLS4, "127.0.0.2:0");
-	run_for(50);
-	CU_ASSERT_EQUAL(count_open(fds, MANY), RATE);
-	CU_ASSERT(!is_closed_within(other, 0));
-	CU_ASSERT_EQUAL(counter("sip.tls_refused_rate"), MANY - RATE);
-	close_all(fds, MANY);
-	run_for(400);
-	fds[0] = raw_connect(TLS4, NULL);
-	CU_ASSERT(!is_closed_within(fds[0], 30));
-	close(fds[0]);
-	close(other);
-	limits_reset();
-	fixture_stop();
+	limits.source_rate = 5;
+	expect_bound(5, "sip.tls_refused_rate", 400);
 }
 
 static void test_connections_in_all(void)
