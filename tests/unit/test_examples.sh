@@ -22,6 +22,8 @@ extract() {
 cp "$srcdir"/doc/examples/*.conf "$folder"
 extract "$srcdir/doc/gateways.md"
 extract "$srcdir/doc/tls.md"
+extract "$srcdir/doc/ims.md"
+extract "$srcdir/README.md"
 mkdir "$folder/tls"
 tests/unit/make_identity "$folder/tls" b1 bg1 bg1-outside
 checked=0
@@ -34,4 +36,4 @@ for conf in "$folder"/*.conf; do
 	fi
 	checked=$((checked + 1))
 done
-test "$checked" -ge 9
+test "$checked" -ge 11

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ims module: whom it believes, what it remembers, which ways it gives. */
-#include "unit.h"
+#include "ims_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,138 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "ims/ims.h"
-
-#define PEER "192.0.2.11"
-#define HOP "sip:192.0.2.11:6060;transport=tcp"
-#define OTHER_HOP "sip:192.0.2.12:6060;transport=tcp"
-#define ALICE "sip:alice@b.example"
-#define SCSCF "sip:scscf.b.example:6060"
-#define CERTIFIED "dns:scscf.b.example"
-
-/* --- What the module runs on ----------------------------------------------- */
-
-static uint64_t now_ms = 1000000;
-
-static uint64_t monotonic_ms(void)
-{
-	return now_ms;
-}
-
-static uint64_t utc_us(void)
-{
-	return now_ms * 1000;
-}
-
-static const struct clock_source fake_clock = { monotonic_ms, utc_us };
-
-static struct {
-	struct sip sip;
-	sip_register_h *handler;
-	void *arg;
-	int status;
-	char warning[128];
-	unsigned replies;
-} wire;
-
-static void set_register_handler(struct sip *sip, sip_register_h *handler,
-				 void *arg)
-{
-	(void)sip;
-	wire.handler = handler;
-	wire.arg = arg;
-}
-
-static void take_reply(struct sip *sip, handle_t transaction,
-		       const struct sip_reply *reply)
-{
-	(void)sip;
-	(void)transaction;
-	wire.replies++;
-	wire.status = reply->status;
-	CU_ASSERT_EQUAL(reply->stateless, reply->status != 200);
-	snprintf(wire.warning, sizeof(wire.warning), "%s",
-		 reply->warn_text ? reply->warn_text : "");
-}
-
-static bool listens_on(struct sip *sip, const char *host, uint16_t port)
-{
-	(void)sip;
-	return (!strcmp(host, "198.51.100.1") ||
-		!strcmp(host, "[2001:db8::1]")) &&
-	       port == 5060;
-}
-
-static const struct sip_ops wire_ops = {
-	.set_register_handler = set_register_handler,
-	.reply = take_reply,
-	.listens_on = listens_on,
-};
-
-static struct core core;
-static void *module;
-static struct ims_settings settings;
-static char *peers[4], *hops[4], *names[4];
-
-static void put(struct setting_list *list, char **values, const char *value)
-{
-	list->values = values;
-	values[list->count++] = (char *)value;
-}
-
-static void prepare(void)
-{
-	settings = (struct ims_settings){ .registrations_max = 100 };
-	put(&settings.peers, peers, PEER);
-	put(&settings.peers, peers, "192.0.2.12");
-	put(&settings.next_hops, hops, OTHER_HOP);
-	memset(&wire, 0, sizeof(wire));
-	wire.sip.ops = &wire_ops;
-	core = (struct core){ .sip = &wire.sip, .system = "b.example" };
-	CU_ASSERT_FATAL(!timers_create(&core.timers));
-	CU_ASSERT_FATAL(!stats_create(&core.stats));
-	clock_override(&fake_clock);
-	log_set_level(LOG_ERROR);
-}
-
-static void start(void)
-{
-	CU_ASSERT_FATAL(!mcmig_module.init(&core, &settings, &module));
-	CU_ASSERT_FATAL(!mcmig_module.start(module));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(core.ims);
-}
-
-static void end(void)
-{
-	if (module)
-		mcmig_module.stop(module);
-	module = NULL;
-	CU_ASSERT_PTR_NULL(core.ims);
-	CU_ASSERT_PTR_NULL(wire.handler);
-	CU_ASSERT_EQUAL(timers_count(core.timers), 0);
-	CU_ASSERT_PTR_NULL(stats_first(core.stats));
-	stats_destroy(core.stats);
-	timers_destroy(core.timers);
-	clock_override(NULL);
-}
-
-static uint64_t statistic(const char *name)
-{
-	for (const struct statistic *each = stats_first(core.stats); each;
-	     each = each->next)
-		if (!strcmp(each->name, name))
-			return each->value;
-	CU_FAIL("no such statistic");
-	return 0;
-}
-
-static void wait_s(unsigned s)
-{
-	now_ms += s * UINT64_C(1000);
-	timers_run(core.timers);
-}
 
 /* --- Requests --------------------------------------------------------------- */
 
@@ -194,7 +63,7 @@ static void test_a_registration(void)
 	struct sip_registration request = usual();
 	struct ims_hop hop;
 
-	start();
+	ims_start();
 	CU_ASSERT(is(way(ALICE, "", 0), OTHER_HOP));
 	CU_ASSERT(is(way(ALICE, "", 1), ""));
 	request.identity = "SIP:%61lice@B.Example";
@@ -207,47 +76,47 @@ static void test_a_registration(void)
 	CU_ASSERT(is(way(ALICE, "", 2), ""));
 	/* Of nobody else. */
 	CU_ASSERT(is(way("sip:bob@b.example", "", 0), OTHER_HOP));
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
-	CU_ASSERT_EQUAL(statistic("ims.registers_taken"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registers_taken"), 1);
 }
 
 static void test_it_expires(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	wait_s(599);
+	ims_wait_s(599);
 	CU_ASSERT(is(way(ALICE, "", 0), HOP));
 	/* Refreshed. */
 	request.cseq = 2;
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	wait_s(599);
+	ims_wait_s(599);
 	CU_ASSERT(is(way(ALICE, "", 0), HOP));
-	wait_s(1);
+	ims_wait_s(1);
 	CU_ASSERT(is(way(ALICE, "", 0), OTHER_HOP));
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 0);
-	CU_ASSERT_EQUAL(statistic("ims.registrations_expired"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 0);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations_expired"), 1);
 }
 
 static void test_it_ends(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	CU_ASSERT_EQUAL(tell(&request), 200);
 	/* Another S-CSCF, which had the user before. */
 	request.expires_s = 0;
 	request.registrar = "sip:former.b.example";
 	request.call_id = "call-0";
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
 	request.registrar = SCSCF;
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 0);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 0);
 	/* Whoever was not here leaves once more. */
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	CU_ASSERT_EQUAL(statistic("ims.registrations_expired"), 0);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations_expired"), 0);
 }
 
 /* RFC 3261 10.3 step 7. */
@@ -255,39 +124,39 @@ static void test_what_was_overtaken(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	request.cseq = 7;
 	CU_ASSERT_EQUAL(tell(&request), 200);
 	request.cseq = 6;
 	request.expires_s = 0;
 	CU_ASSERT_EQUAL(tell(&request), 400);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
-	CU_ASSERT_EQUAL(statistic("ims.registers_old"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registers_old"), 1);
 	/* Twice is once. */
 	request.cseq = 7;
 	request.expires_s = 600;
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
 	/* A call of its own has its own numbers. */
 	request.call_id = "call-2";
 	request.cseq = 1;
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
 }
 
 static void test_strangers(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	strcpy(request.source.host, "203.0.113.9");
 	CU_ASSERT_EQUAL(tell(&request), 403);
 	/* An address that is trusted proves nothing on TLS. */
 	strcpy(request.source.host, PEER);
 	request.source.transport = SIP_TLS;
 	CU_ASSERT_EQUAL(tell(&request), 403);
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 0);
-	CU_ASSERT_EQUAL(statistic("ims.registers_untrusted"), 2);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 0);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registers_untrusted"), 2);
 	CU_ASSERT_FALSE(core.ims->trusts(core.ims, &request.source));
 }
 
@@ -309,7 +178,7 @@ static void test_identities(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	for (size_t i = 0; i < sizeof(identities) / sizeof(*identities); i++) {
 		request.identity = identities[i].identity;
 		if (tell(&request) != identities[i].status)
@@ -317,8 +186,8 @@ static void test_identities(void)
 				wire.status);
 		CU_ASSERT_EQUAL(wire.status, identities[i].status);
 	}
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
-	CU_ASSERT_EQUAL(statistic("ims.registers_refused"), 6);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registers_refused"), 6);
 	CU_ASSERT(is(way("sip:+493012345@b.example;user=phone", "", 0), HOP));
 }
 
@@ -328,7 +197,7 @@ static void test_the_table_is_bounded(void)
 	char identity[64];
 
 	settings.registrations_max = 3;
-	start();
+	ims_start();
 	request.identity = identity;
 	for (unsigned i = 0; i < 5; i++) {
 		snprintf(identity, sizeof(identity), "sip:u%u@b.example", i);
@@ -338,8 +207,8 @@ static void test_the_table_is_bounded(void)
 		snprintf(identity, sizeof(identity), "sip:u0@b.example");
 		CU_ASSERT_EQUAL(tell(&request), 200);
 	}
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 3);
-	CU_ASSERT_EQUAL(statistic("ims.registrations_pushed_out"), 2);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 3);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations_pushed_out"), 2);
 	CU_ASSERT(is(way("sip:u0@b.example", "", 0), HOP));
 	CU_ASSERT(is(way("sip:u1@b.example", "", 0), OTHER_HOP));
 	CU_ASSERT(is(way("sip:u2@b.example", "", 0), OTHER_HOP));
@@ -410,7 +279,7 @@ static void test_bodies(void)
 	struct sip_registration request = usual();
 	unsigned lies = 0;
 
-	start();
+	ims_start();
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
 		request.content_type = bodies[i].type;
 		request.body = bodies[i].body;
@@ -420,7 +289,7 @@ static void test_bodies(void)
 			fprintf(stderr, "%s: %d %s\n", request.body,
 				wire.status, wire.warning);
 		CU_ASSERT_EQUAL(wire.status, bodies[i].status);
-		CU_ASSERT_EQUAL(statistic("ims.registrations"),
+		CU_ASSERT_EQUAL(ims_statistic("ims.registrations"),
 				bodies[i].status == 200);
 		lies += bodies[i].status == 400;
 		/* Nothing is left for the next one. */
@@ -430,7 +299,7 @@ static void test_bodies(void)
 		CU_ASSERT_EQUAL(tell(&request), 200);
 		request.expires_s = 600;
 	}
-	CU_ASSERT_EQUAL(statistic("ims.registers_lying"), lies);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registers_lying"), lies);
 }
 
 /* Cut anywhere: taken or refused, never read past its end. */
@@ -439,7 +308,7 @@ static void test_bodies_cut_short(void)
 	struct sip_registration request = usual();
 	size_t whole = strlen(GOOD);
 
-	start();
+	ims_start();
 	request.content_type = "message/sip";
 	for (size_t bytes = 1; bytes < whole; bytes++) {
 		char *body = malloc(bytes);
@@ -481,7 +350,7 @@ static void test_contacts(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	for (size_t i = 0; i < sizeof(contacts) / sizeof(*contacts); i++) {
 		request.contact = contacts[i].contact;
 		request.cseq++;
@@ -495,9 +364,10 @@ static void test_ways_in_order(void)
 	struct sip_registration request = usual();
 	const char *asked_by = "sip:192.0.2.12:7070;transport=udp";
 
-	put(&settings.next_hops, hops, "sip:192.0.2.13:6060;transport=tcp 2");
-	put(&settings.next_hops, hops, HOP " 3 1");
-	start();
+	ims_put(&settings.next_hops, hops,
+		"sip:192.0.2.13:6060;transport=tcp 2");
+	ims_put(&settings.next_hops, hops, HOP " 3 1");
+	ims_start();
 	CU_ASSERT_EQUAL(tell(&request), 200);
 	CU_ASSERT(is(way(ALICE, asked_by, 0), HOP));
 	CU_ASSERT(is(way(ALICE, asked_by, 1), asked_by));
@@ -523,9 +393,9 @@ static void test_ways_by_weight(void)
 	char identity[64], first[128];
 
 	settings.next_hops.count = 0;
-	put(&settings.next_hops, hops, HOP " 1 3");
-	put(&settings.next_hops, hops, OTHER_HOP " 1 1");
-	start();
+	ims_put(&settings.next_hops, hops, HOP " 1 3");
+	ims_put(&settings.next_hops, hops, OTHER_HOP " 1 1");
+	ims_start();
 	for (unsigned i = 0; i < 400; i++) {
 		snprintf(identity, sizeof(identity), "sip:u%u@b.example", i);
 		snprintf(first, sizeof(first), "%s", way(identity, "", 0));
@@ -542,8 +412,8 @@ static void test_tls(void)
 	struct sip_registration request = usual();
 	struct ims_hop hop;
 
-	put(&settings.peers, peers, CERTIFIED);
-	start();
+	ims_put(&settings.peers, peers, CERTIFIED);
+	ims_start();
 	request.source.transport = SIP_TLS;
 	request.source.certificate_names = certified;
 	request.source.certificate_name_count = 1;
@@ -590,9 +460,9 @@ static const struct {
 
 static void test_routes(void)
 {
-	put(&settings.names, names, "As.b.example");
-	put(&settings.names, names, "other.b.example:7070");
-	start();
+	ims_put(&settings.names, names, "As.b.example");
+	ims_put(&settings.names, names, "other.b.example:7070");
+	ims_start();
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
 		bool ours = core.ims->is_ours(core.ims, routes[i].route);
 
@@ -624,7 +494,7 @@ static void test_a_listener(void)
 {
 	struct sip_registration request = usual();
 
-	start();
+	ims_start();
 	memset(&listener, 0, sizeof(listener));
 	core.ims->set_registered_handler(core.ims, on_registered, &listener);
 	CU_ASSERT_EQUAL(tell(&request), 200);
@@ -657,7 +527,7 @@ static void check_bad(struct setting_list *list, char **values,
 {
 	void *unused = NULL;
 
-	put(list, values, value);
+	ims_put(list, values, value);
 	CU_ASSERT_EQUAL(mcmig_module.init(&core, &settings, &unused), EINVAL);
 	CU_ASSERT_PTR_NULL(core.ims);
 	list->count--;
@@ -689,7 +559,7 @@ static void test_reload(void)
 	static char *no_hops[1] = { (char *)OTHER_HOP };
 	struct ims_settings new;
 
-	start();
+	ims_start();
 	CU_ASSERT_EQUAL(tell(&request), 200);
 	new = settings;
 	new.peers.count = 1;
@@ -706,7 +576,7 @@ static void test_reload(void)
 	request.cseq++;
 	CU_ASSERT_EQUAL(tell(&request), 403);
 	/* What is remembered stays. */
-	CU_ASSERT_EQUAL(statistic("ims.registrations"), 1);
+	CU_ASSERT_EQUAL(ims_statistic("ims.registrations"), 1);
 	CU_ASSERT(is(way(ALICE, "", 0), HOP));
 }
 
@@ -747,9 +617,9 @@ static void test_command(void)
 	char identity[64];
 
 	settings.registrations_max = 5000;
-	start();
+	ims_start();
 	CU_ASSERT_EQUAL(tell(&request), 200);
-	wait_s(10);
+	ims_wait_s(10);
 	run("registrations", NULL);
 	CU_ASSERT_EQUAL(json_array_size(asked.result), 1);
 	row = json_array_get(asked.result, 0);
@@ -803,6 +673,6 @@ static CU_TestInfo ims_tests[] = {
 };
 
 CU_SuiteInfo unit_suites[] = {
-	{ "the IMS", NULL, NULL, prepare, end, ims_tests },
+	{ "the IMS", NULL, NULL, ims_prepare, ims_end, ims_tests },
 	CU_SUITE_INFO_NULL,
 };
