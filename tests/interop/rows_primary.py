@@ -148,8 +148,7 @@ async def again(world, transport):
         # The partner has the outcome of what it has confirmed.
         assert (await one.say(request)).status == 200
         assert await one.hear(left) == 'success'
-        assert (await one.say(left)).status == 200
-        await until(lambda: len(heard[left.procedure]) == 2)
+        await one.hear_again(left)
         assert len(heard[request.procedure]) == 1
 
 

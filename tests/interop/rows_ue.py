@@ -4,6 +4,7 @@
 import uuid
 
 from world import SERVICES, row
+from peer.client import AGAIN_MAX, AGAIN_S
 from peer.document import CAUSES
 
 PAIR = 'mcmig-ue → Python partner server'
@@ -79,10 +80,15 @@ async def lost(world, transport):
 async def again(world, transport):
     pair, partner = partner_of(world, transport)
     procedure = str(uuid.uuid4())
-    for _ in range(2):
-        status, _ = await world.ue(pair, 'authorize', transport,
-                                   '--procedure', procedure)
-        assert status == 0
+    options = '--procedure', procedure, '--timeout'
+    status, _ = await world.ue(pair, 'authorize', transport, *options, '20')
+    assert status == 0
+    for _ in range(AGAIN_MAX):  # as Client.run_again()
+        status, _ = await world.ue(pair, 'authorize', transport, *options,
+                                   str(AGAIN_S))
+        if status != 3:
+            break
+    assert status == 0
     assert {found.procedure for found in partner.requests
             if found.primary_id == pair.primary_id} == {procedure}
 

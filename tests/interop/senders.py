@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Says what a server or gateway does not say of itself."""
 
+import contextlib
 import time
 import uuid
 
+from peer.client import AGAIN_MAX, AGAIN_S
 from peer.document import Document
 from peer.node import Letter, message_of
 from world import until
@@ -44,3 +46,14 @@ class Sender:
         await until(lambda: request.procedure in heard)
         response = heard[request.procedure][-1]
         return response.cause or response.result
+
+    async def hear_again(self, request):
+        """One more response, as Client.run_again()."""
+        heard = self.partner.overheard[request.procedure]
+        count = len(heard)
+        for _ in range(AGAIN_MAX):
+            answer = await self.say(request)
+            assert answer.status == 200, answer
+            with contextlib.suppress(TimeoutError):
+                return await until(lambda: len(heard) > count, AGAIN_S)
+        raise TimeoutError

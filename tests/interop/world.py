@@ -155,10 +155,14 @@ class World:
 
     @staticmethod
     async def migrations(system, pair):
-        """Statuses of this user's at a system of ours."""
-        answer = await asyncio.to_thread(system.ctl, 'migrations',
-                                         pair.primary_id)
-        return [found['status'] for found in answer]
+        """Statuses of this user's at a system of ours. Not from a thread: until
+        exec() its child would hold the port that a row is just looking at."""
+        process = await asyncio.create_subprocess_exec(
+            system.lab.program('mcmigctl'), '-s', str(system.ctl_socket),
+            '--json', 'migrations', pair.primary_id,
+            stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        return [found['status'] for found in json.loads(output)]
 
 
 async def until(condition, seconds=20):

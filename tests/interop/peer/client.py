@@ -2,6 +2,7 @@
 """An MC service client (doc/protocol.md sections 4 to 6)."""
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 import uuid
@@ -11,6 +12,8 @@ from .node import Backoff, Letter, Node, is_unknown, status_of
 from .sip import Refusal
 
 ATTEMPT_S = 32
+AGAIN_S = 1
+AGAIN_MAX = 10
 
 
 @dataclasses.dataclass
@@ -100,3 +103,11 @@ class Client(Node):
         if outcome.status == 200:
             outcome.response = await asyncio.wait_for(outcomes.get(), seconds)
         return outcome
+
+    async def run_again(self, *request):
+        """What it has asked before: the response that it has just answered may
+        serve this, too, so it asks once more if nothing comes (6.1.2)."""
+        for _ in range(AGAIN_MAX):
+            with contextlib.suppress(TimeoutError):
+                return await self.run(*request, seconds=AGAIN_S)
+        raise TimeoutError
