@@ -56,8 +56,8 @@ def test_sipsak(server, listener, pair, tmp_path):
         file.write_bytes(sip_text(*arguments))
         return run('sipsak', '-vv', '--no-crlf', '--filename', file,
                    '--sip-uri', f'sip:{server.scscf.address}',
-                   '--local-ip', HOST, '--local-port', port, '--symmetric',
-                   '--transport', 'udp')
+                   '--hostname', HOST, '--local-ip', HOST, '--local-port',
+                   port, '--symmetric', '--transport', 'udp')
 
     common = [('Max-Forwards', '70'), ('From', f'<{pair.partner_id}>;tag=1')]
     shoot('register', 'REGISTER sip:b.example SIP/2.0', [
