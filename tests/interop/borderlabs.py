@@ -5,9 +5,12 @@ both. So each make stands at each place of a chain from one to another."""
 
 import labs
 import lablib
+import labtls
 from peer.directory import Directory, System
 from peer.gateway import Gateway, Party
+from peer.stack import Target
 from peer.server import Server, admits_lab_users
+from peer.tls import contexts
 
 OUR_SERVERS = 'abcd'
 OUR_GATEWAYS = 'abef'
@@ -46,6 +49,13 @@ class BorderLab(lablib.Lab):
     def hop(self, address):
         return f'sip:{address};transport={self.transport}'
 
+    def target_of(self, gateway, is_inside=False):
+        """One of its sides."""
+        name = labtls.inside_name(gateway) if is_inside else \
+            labtls.outside_name(gateway.system)
+        return Target.read(self.hop(gateway.inside if is_inside
+                                    else gateway.outside), [name])
+
     def hops_to(self, gateway):
         """Of another system: one that is not there, and the real one."""
         host = gateway.outside_host
@@ -65,6 +75,15 @@ class BorderLab(lablib.Lab):
                     section['requests_from'] = self.requests_from_h
             gateway.write_configuration()
 
+    def addresses_of_others(self):
+        for system in self.peers:
+            if system.letter not in OUR_SERVERS:
+                yield system.host, system.port
+                yield system.host, system.tls_port
+        for gateway in self.gateways_of_others:
+            yield gateway.inside_host, gateway.inside_port
+            yield gateway.outside_host, gateway.outside_port
+
     def servers_of_others(self):
         return {system.letter: self._server(system) for system in self.peers
                 if system.letter not in OUR_SERVERS}
@@ -75,11 +94,15 @@ class BorderLab(lablib.Lab):
         directory = Directory(
             system.name, [System(peer.name, [], by_gateway=True)
                           for peer in self.peers_of(system)],
-            [self.hop(system.gateways[0].inside)])
+            [self.hop(system.gateways[0].inside)],
+            {labtls.inside_name(system.gateways[0])} if self.certificates
+            else None)
+        tls = {'tls': contexts(**self.certificates.renew_server(system)),
+               'tls_port': system.tls_port} if self.certificates else {}
         return Server(system.name, system.host, system.port, directory,
                       {'admits': admits_lab_users, 'hosts': lambda _: True},
                       {'users': users,
-                       'permitted': lambda _, profile, __: profile != 3})
+                       'permitted': lambda _, profile, __: profile != 3}, **tls)
 
     def foreign_gateways(self):
         return {gateway.system.letter: self._gateway(gateway)
@@ -88,10 +111,30 @@ class BorderLab(lablib.Lab):
     def _gateway(self, gateway):
         system = gateway.system
         parties = [Party(peer.name, self.hops_to(peer.gateways[0]),
-                         f'sip:mcgateway@{peer.name}')
+                         f'sip:mcgateway@{peer.name}',
+                         self._names(labtls.outside_name(peer)))
                    for peer in self.peers_of(system)]
-        return Gateway(
-            system.name, (gateway.inside_host, gateway.inside_port),
-            (gateway.outside_host, gateway.outside_port),
-            Party(system.name, [self.hop(system.address)]), parties,
-            entry_s=ENTRY_S, exit_s=EXIT_S, attempt_s=ATTEMPT_S)
+        server = Party(system.name, [system.next_hop(self.transport)],
+                       sources=self._names(labtls.server_name(system)))
+        return Gateway(system.name, *self._sides(gateway), server, parties,
+                       entry_s=ENTRY_S, exit_s=EXIT_S, attempt_s=ATTEMPT_S,
+                       **self._tls_of(gateway))
+
+    def _names(self, name):
+        return {name} if self.certificates else None
+
+    def _sides(self, gateway):
+        """With TLS its ports are for that, as with ours."""
+        sides = ((gateway.inside_host, gateway.inside_port),
+                 (gateway.outside_host, gateway.outside_port))
+        return [(host, lablib.free_port(host)) for host, _ in sides] \
+            if self.certificates else sides
+
+    def _tls_of(self, gateway):
+        if not self.certificates:
+            return {}
+        issue = self.certificates
+        return {'tls': contexts(**issue.renew_inside(gateway)),
+                'tls_port': gateway.inside_port, 'outside_tls': {
+                    'tls': contexts(**issue.renew_outside(gateway)),
+                    'tls_port': gateway.outside_port}}

@@ -4,7 +4,7 @@ make."""
 
 import itertools
 
-from world import SERVICES, row, until_status
+from world import ALL, SERVICES, row, until_status
 from rows_client import is_success
 from rows_ue import response_of
 
@@ -56,4 +56,4 @@ def passes(partner, primary, over):
 for makes in itertools.product(MAKES, repeat=2):
     if 'mcmig' in makes[0] + makes[1]:
         are_ours = any(server == 'mcmig' for server, _ in makes)
-        passes(*makes, ('TCP',) if are_ours else ('UDP', 'TCP'))
+        passes(*makes, ('TCP', 'TLS') if are_ours else ALL)

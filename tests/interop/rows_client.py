@@ -7,7 +7,7 @@ import itertools
 import uuid
 
 import labs
-from world import SERVICES, Pair, row, until_status
+from world import ALL, SERVICES, STRANGER, Pair, row, until_status
 from peer import node
 
 PAIR = 'Python client → mcmig partner server'
@@ -27,7 +27,7 @@ def migrates(service, multipart):
     name = f'there and back, {service}' + (', in multipart' if multipart
                                            else '')
 
-    @row(PAIR, name)
+    @row(PAIR, name, ALL)
     async def run(world, transport):
         pair = world.pair(world.direct.b, world.direct.a)
         async with world.client(pair, transport,
@@ -44,9 +44,9 @@ for each in itertools.product(SERVICES, (False, True)):
 
 
 def is_refused(cause, number=None, primary='a', verb='authorization',
-               **changes):
+               over=('UDP', 'TCP'), **changes):
     """`number`: of users that meet with that cause, `primary` as well."""
-    @row(PAIR, f'refused: {cause}')
+    @row(PAIR, f'refused: {cause}', over)
     async def run(world, transport):
         pair = world.pair(world.direct.b, world.direct[primary])
         if number:
@@ -59,8 +59,8 @@ def is_refused(cause, number=None, primary='a', verb='authorization',
 is_refused('not-admitted', number=labs.NOT_ADMITTED[0])
 is_refused('user-disabled', number=labs.DISABLED[0])
 is_refused('profile-unknown', profile=9)
-is_refused('not-permitted', profile=3)
-is_refused('not-migrated', verb='deauthorization')
+is_refused('not-permitted', profile=3, over=ALL)
+is_refused('not-migrated', verb='deauthorization', over=ALL)
 is_refused('system-disabled', primary='e')
 
 
@@ -115,7 +115,7 @@ async def other_id(world, transport):
         assert outcome.result == 'other-partner-id'
 
 
-@row(PAIR, 'a request said again: one procedure, one more response')
+@row(PAIR, 'a request said again: one procedure, one more response', ALL)
 async def again(world, transport):
     system, server = world.other(transport)
     pair = world.pair(world.direct.b, system)
@@ -129,7 +129,7 @@ async def again(world, transport):
                 if found.primary_id == pair.primary_id]) == 1
 
 
-@row(PAIR, 'a retransmission has the same answer, To tag and all')
+@row(PAIR, 'a retransmission has the same answer, To tag and all', ALL)
 async def retransmission(world, transport):
     pair = world.pair(world.direct.b, world.direct.a)
     async with world.client(pair, transport) as client:
@@ -160,7 +160,7 @@ async def other_verb(world, transport):
     assert outcome.warning == 'procedure ID already used for another procedure'
 
 
-@row(PAIR, 'its answer to the response is lost')
+@row(PAIR, 'its answer to the response is lost', ALL)
 async def lost(world, transport):
     pair = world.pair(world.direct.b, world.direct.a)
     async with world.client(pair, transport, lose=1) as client:
@@ -194,13 +194,6 @@ async def joins(world, transport):
                 if found.primary_id == pair.primary_id}) == 1
 
 
-async def is_asked(server, pair):
-    """The primary has the request of this pair."""
-    while not any(found.primary_id == pair.primary_id
-                  for found in server.primary.requests):
-        await asyncio.sleep(0.02)
-
-
 @row(PAIR, 'a newer authorization supersedes the one under way')
 async def supersedes(world, transport):
     system, server = world.other(transport)
@@ -208,7 +201,9 @@ async def supersedes(world, transport):
     server.primary.behave(pair.primary_id, respond=False)
     async with world.client(pair, transport) as client:
         first = asyncio.create_task(world.ask(client, pair))
-        await is_asked(server, pair)
+        while not any(found.primary_id == pair.primary_id
+                      for found in server.primary.requests):
+            await asyncio.sleep(0.02)
         server.primary.behave(pair.primary_id)
         is_success(await world.ask(client, pair))
         assert (await first).result == 'superseded'
@@ -221,13 +216,16 @@ async def leaves(world, transport):
     server.primary.behave(pair.primary_id, respond=False)
     async with world.client(pair, transport) as client:
         first = asyncio.create_task(world.ask(client, pair))
-        await is_asked(server, pair)
+        while not any(found.primary_id == pair.primary_id
+                      for found in server.primary.requests):
+            await asyncio.sleep(0.02)
         server.primary.behave(pair.primary_id)
         is_success(await world.ask(client, pair, 'deauthorization'))
         assert (await first).result == 'superseded'
 
 
-@row(PAIR, 'the response goes to where the last copy of the request came from')
+@row(PAIR, 'the response goes to where the last copy of the request came from',
+     ALL)
 async def moved(world, transport):
     pair = world.pair(world.direct.b, world.direct.a)
     async with world.client(pair, transport) as client:
@@ -251,3 +249,29 @@ async def spelling(world, transport):
         assert (outcome.response.partner_id, outcome.response.primary_id) \
             == tuple(given.values())
     await until_status(world, world.direct.a, pair, 'ended')
+
+
+@row(PAIR, 'turned away: a certificate with another name', ('TLS',))
+async def other_name(world, transport):
+    pair = world.pair(world.direct.b, world.direct.a)
+    async with world.client(pair, transport, name=STRANGER) as client:
+        outcome = await world.ask(client, pair)
+    assert (outcome.status, outcome.warning) == (
+        403, 'unknown peer'), outcome
+
+
+@row(PAIR, 'a client that shows another name has no response', ('TLS',))
+async def other_listener(world, transport):
+    pair = world.pair(world.direct.b, world.direct.a)
+    async with world.client(pair, transport, name=STRANGER) as listener:
+        port = listener.stack.tls_port
+        async with world.client(pair, transport) as client:
+            client.stack.tls_port = port
+            request = client.request('authorization', pair.primary_id)
+            outcomes = listener.listen(request.procedure)
+            answer = await client.send(world.target(pair.partner, transport),
+                                       pair.partner.name, request)
+            says(answer, 200)
+            await until_status(world, pair.partner, pair, 'active')
+            await asyncio.sleep(0.5)
+            assert outcomes.empty()

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import uuid
 
-from world import SERVICES, row, until, until_status
+from world import ALL, SERVICES, row, until, until_status
 from peer.node import Letter, message_of
 from rows_client import is_success, says
 
@@ -37,7 +37,7 @@ def migrates(service, multipart=False):
     if multipart:
         name += ', responses in multipart'
 
-    @row(PAIR, name)
+    @row(PAIR, name, ALL)
     async def run(world, transport):
         _, server = world.other(transport)
         async with visitor(world, transport) as (pair, client, primary):
@@ -58,7 +58,8 @@ migrates('mcptt', multipart=True)
 
 
 def is_refused(name, cause, **behaviour):
-    @row(PAIR, f'refused: {name}')
+    @row(PAIR, f'refused: {name}',
+         ALL if cause == name == 'not-permitted' else ('UDP', 'TCP'))
     async def run(world, transport):
         async with visitor(world, transport, **behaviour) as found:
             outcome = await world.ask(found[1], found[0])
@@ -78,7 +79,7 @@ is_refused('200 and no response: primary-unreachable', 'primary-unreachable',
            respond=False)
 
 
-def succeeds_with(name, over=('UDP', 'TCP'), statuses=None, **behaviour):
+def succeeds_with(name, over=ALL, statuses=None, **behaviour):
     @row(PAIR, name, over)
     async def run(world, transport):
         async with visitor(world, transport, **behaviour) as found:
@@ -118,7 +119,7 @@ is_not_awaited('a response of another procedure', procedure=str(uuid.uuid4()))
 is_not_awaited('a response of another sequence', sequence=4711)
 
 
-@row(PAIR, 'success after the deadline: 481')
+@row(PAIR, 'success after the deadline: 481', ALL)
 async def late(world, transport):
     hold = asyncio.Event()
     async with visitor(world, transport, hold=hold) as found:
@@ -183,3 +184,13 @@ is_turned_away('without sequence', 400, 'sequence missing',
                lambda *_: {'sequence': None})
 is_turned_away('without procedure ID', 400, 'procedure ID missing',
                lambda *_: {'procedure': None})
+
+
+@row(PAIR, 'says nothing to a server that shows another name', ('TLS',))
+async def other_name(world, _):
+    system, server = world.direct['g'], world.servers['g']
+    pair = world.pair(world.direct.b, system)
+    async with world.client(pair, 'TCP') as client:
+        outcome = await world.ask(client, pair)
+    assert outcome.result == 'primary-unreachable'
+    assert not server.passed

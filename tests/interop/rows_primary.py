@@ -7,7 +7,7 @@ import time
 import uuid
 
 import labs
-from world import SERVICES, row, until, until_status
+from world import ALL, SERVICES, row, until, until_status
 from peer.node import Letter, message_of
 from rows_client import is_success, says
 from senders import Sender
@@ -33,7 +33,7 @@ def migrates(service, multipart=False):
     if multipart:
         name += ', requests in multipart'
 
-    @row(PAIR, name)
+    @row(PAIR, name, ALL)
     async def run(world, transport):
         async with visitor(world, transport) as (pair, client, server):
             if multipart:
@@ -51,7 +51,8 @@ migrates('mcptt', multipart=True)
 
 
 def is_refused(cause, number=None, letter=None, **changes):
-    @row(PAIR, f'refused: {cause}', ('TCP',) if letter else ('UDP', 'TCP'))
+    @row(PAIR, f'refused: {cause}', ('TCP',) if letter else
+         ALL if cause == 'not-permitted' else ('UDP', 'TCP'))
     async def run(world, transport):
         async with visitor(world, transport, letter) as found:
             pair, client, _ = found
@@ -110,7 +111,7 @@ async def of_nothing(world, transport):
 
 def is_confirmed_after(name, *statuses):
     """Whatever a success is answered but 200 and 481 means: later again."""
-    @row(PAIR, f'{name} to its success: said again until 200')
+    @row(PAIR, f'{name} to its success: said again until 200', ALL)
     async def run(world, transport):
         async with visitor(world, transport,
                            responses=list(statuses)) as found:
@@ -125,7 +126,7 @@ is_confirmed_after('202', 202)
 is_confirmed_after('404', 404)
 
 
-@row(PAIR, '481 to its success: it forgets the procedure')
+@row(PAIR, '481 to its success: it forgets the procedure', ALL)
 async def drops(world, transport):
     async with sender(world, transport) as one:
         request = one.request()
@@ -138,7 +139,7 @@ async def drops(world, transport):
                 await asyncio.sleep(0.05)
 
 
-@row(PAIR, 'a request said again: 200, and nothing is done twice')
+@row(PAIR, 'a request said again: 200, and nothing is done twice', ALL)
 async def again(world, transport):
     async with sender(world, transport) as one:
         heard = one.partner.overheard
@@ -215,3 +216,12 @@ async def unknown(world, transport):
                 one.request(), Letter('sip:a.example', 'sip:c.example',
                                       asserted='sip:c.example')), 10)
             says(answer, 403, 'peer may not speak for this MC system')
+
+
+@row(PAIR, 'turned away: a certificate with another name', ('TLS',))
+async def other_name(world, transport):
+    system, server = world.direct['g'], world.servers['g']
+    pair = world.pair(system, world.direct.a)
+    one = Sender(server.stack, world.target(pair.primary, transport), pair)
+    says(await one.say(one.request()), 403,
+         'peer may not speak for this MC system')

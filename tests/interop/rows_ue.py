@@ -3,7 +3,7 @@
 
 import uuid
 
-from world import SERVICES, row
+from world import ALL, SERVICES, STRANGER, row
 from peer.client import AGAIN_MAX, AGAIN_S
 from peer.document import CAUSES
 
@@ -23,7 +23,7 @@ def response_of(steps):
 
 
 def migrates(service):
-    @row(PAIR, f'there and back, {service}')
+    @row(PAIR, f'there and back, {service}', ALL)
     async def run(world, transport):
         pair, _ = partner_of(world, transport)
         for verb in ('authorize', 'deauthorize'):
@@ -38,7 +38,8 @@ for each in SERVICES:
 
 def is_refused(cause, shown):
     @row(PAIR, f'refused: {cause}' + ('' if cause == shown
-                                      else f', shown as {shown}'))
+                                      else f', shown as {shown}'),
+         ALL if cause in ('not-permitted', 'ended') else ('UDP', 'TCP'))
     async def run(world, transport):
         pair, partner = partner_of(world, transport)
         partner.behave(pair.primary_id, refusal=cause)
@@ -52,7 +53,7 @@ is_refused('lunar-eclipse', 'other')
 
 
 def succeeds_with(name, **behaviour):
-    @row(PAIR, name)
+    @row(PAIR, name, ALL)
     async def run(world, transport):
         pair, partner = partner_of(world, transport)
         partner.behave(pair.primary_id, **behaviour)
@@ -76,7 +77,7 @@ async def lost(world, transport):
     assert status == 0
 
 
-@row(PAIR, 'a request said again has the same outcome')
+@row(PAIR, 'a request said again has the same outcome', ALL)
 async def again(world, transport):
     pair, partner = partner_of(world, transport)
     procedure = str(uuid.uuid4())
@@ -122,3 +123,12 @@ async def token(world, transport):
         status, _ = await world.ue(pair, 'authorize', transport,
                                    '--token', str(file))
         assert status == expected
+
+
+@row(PAIR, 'says nothing to a server that shows another name', ('TLS',))
+async def other_name(world, transport):
+    pair, partner = partner_of(world, transport)
+    status, _ = await world.ue(pair, 'authorize', transport, '--server-name',
+                               STRANGER, '--timeout', '1')
+    assert status == 3 and not any(found.primary_id == pair.primary_id
+                                   for found in partner.requests)

@@ -14,6 +14,8 @@ import traceback
 import borderlabs
 import lablib
 import labs
+import labtls
+from labs import CLIENT_NAME
 from peer.client import Client
 from peer.stack import Target
 
@@ -21,6 +23,8 @@ CLIENT_HOST = '127.3.0.1'
 AT_ONCE = 8
 ROW_S = 50
 SERVICES = ('mcptt', 'mcvideo', 'mcdata')
+ALL = 'UDP', 'TCP', 'TLS'
+STRANGER = 'dns:stranger.example'
 
 rows = []
 
@@ -75,7 +79,9 @@ class World:
         self.border = {}  # transport: lab with gateways
         self.gateways = {}  # (transport, letter): a foreign one
         self._numbers = itertools.count(1)
+        self._made = {}  # (lab, name): contexts
         self.servers = {}
+        self._held = contextlib.ExitStack()  # ports of what is not ours
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -85,20 +91,26 @@ class World:
     def start(self):
         """Ours; a port is looked for when those before it are taken."""
         self.direct = labs.DirectLab(self.folder / 'direct', **self._options)
+        self._held.enter_context(labs.hold(self.direct.addresses_of_others()))
         self.direct.start()
-        for transport, letters in (('TCP', 'abcdefgh'), ('UDP', 'efgh')):
+        for transport, letters in (('TCP', 'abcdefgh'), ('TLS', 'abcdefgh'),
+                                   ('UDP', 'efgh')):
             self.border[transport] = borderlabs.BorderLab(
                 self.folder / transport.lower(), letters, transport.lower(),
                 databases=transport.lower(), **self._options)
+            self._held.enter_context(labs.hold(
+                self.border[transport].addresses_of_others()))
             self.border[transport].start()
 
     def stop(self):
+        self._held.close()
         for lab in self.labs:
             lab.stop()
 
     async def __aenter__(self):
         """The others'."""
-        for letter in 'cde':
+        self._held.close()
+        for letter in 'cdefg':
             self.servers[letter] = await self._run(
                 self.direct.server_of(self.direct[letter]))
         for transport, lab in self.border.items():
@@ -117,20 +129,34 @@ class World:
     def other(self, transport):
         """The foreign system that is reached by that transport, and its
         server."""
-        letter = {'UDP': 'd', 'TCP': 'c'}[transport]
+        letter = {'UDP': 'd', 'TCP': 'c', 'TLS': 'f'}[transport]
         return self.direct[letter], self.servers[letter]
 
     def pair(self, partner, primary):
         """Of a user that no other row has."""
-        return Pair(next(self._numbers), primary, partner)
+        number = next(self._numbers)
+        assert number < labs.TWINS[0]
+        return Pair(number, primary, partner)
 
-    def client(self, pair, transport, host=CLIENT_HOST, **options):
+    def client(self, pair, transport, host=CLIENT_HOST, *, lab=None,
+               name=CLIENT_NAME, **options):
+        """`lab`, `name`: of its certificate."""
+        if transport == 'TLS':
+            options['tls'] = self._contexts(lab or self.direct, name)
+            options['tls_port'] = lablib.free_port(host)
         return Client(pair.partner_id, host, lablib.free_port(host),
                       transport.lower(), **options)
 
     @staticmethod
     def target(system, transport):
-        return Target(system.host, system.port, transport.lower())
+        port = system.tls_port if transport == 'TLS' else system.port
+        return Target(system.host, port, transport.lower(),
+                      frozenset([labtls.server_name(system)]))
+
+    def _contexts(self, lab, name):
+        if (lab, name) not in self._made:
+            self._made[lab, name] = labs.contexts_of(lab, lab.peers[1], name)
+        return self._made[lab, name]
 
     async def ask(self, client, pair, verb='authorization', **changes):
         """A request of the Python client to the server of the partner; its
@@ -145,13 +171,25 @@ class World:
         """mcmig-ue: its exit status and its steps."""
         process = await asyncio.create_subprocess_exec(
             self.direct.program('mcmig-ue'), verb, '--json', '--server',
-            f'sip:{pair.partner.address};transport={transport.lower()}',
+            pair.partner.next_hop(transport.lower()),
             '--partner-id', pair.partner_id, '--primary-id', pair.primary_id,
-            '--profile', str(profile), '--service', service, *options,
+            '--profile', str(profile), '--service', service,
+            *self._credentials(pair, transport), *options,
             stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         return process.returncode, [json.loads(line)
                                     for line in output.splitlines()]
+
+    def _credentials(self, pair, transport):
+        """Of mcmig-ue, on TLS."""
+        if transport != 'TLS':
+            return ()
+        lab, name = self.direct, CLIENT_NAME
+        self._contexts(lab, name)
+        stem = lab.folder / name.removeprefix('dns:')
+        return ('--certificate', f'{stem}.pem', '--key', f'{stem}-key.pem',
+                '--ca', str(lab.folder / 'ca/ca.pem'),
+                '--server-name', labtls.server_name(pair.partner))
 
     @staticmethod
     async def migrations(system, pair):

@@ -18,7 +18,8 @@ class System:
     by_gateway: bool = False
 
     def __post_init__(self):
-        self.targets = [Target.read(uri) for uri in self.next_hops]
+        self.targets = [Target.read(uri, self.sources or ())
+                        for uri in self.next_hops]
         if self.sources is None:
             self.sources = {target.host for target in self.targets}
 
@@ -29,7 +30,8 @@ class Directory:
     def __init__(self, own, systems, gateways=(), gateway_sources=None):
         self.own = own
         self.systems = {system.name: system for system in systems}
-        self.gateways = [Target.read(uri) for uri in gateways]
+        self.gateways = [Target.read(uri, gateway_sources or ())
+                         for uri in gateways]
         self.gateway_sources = gateway_sources or {
             target.host for target in self.gateways}
 

@@ -33,7 +33,8 @@ class Party:
     refused: tuple = ()  # (service, verb) that may not pass, either way
 
     def __post_init__(self):
-        self.targets = [Target.read(uri) for uri in self.next_hops]
+        self.targets = [Target.read(uri, self.sources or ())
+                        for uri in self.next_hops]
         self.identity = self.identity or f'sip:{self.name}'
         if self.sources is None:
             self.sources = {target.host for target in self.targets}

@@ -19,19 +19,22 @@ BODY_BYTES = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A next hop: sip:IP:PORT;transport=..."""
+    """A next hop: sip:IP:PORT;transport=..., on TLS with the names of which its
+    certificate must have one."""
 
     host: str
     port: int
     transport: str
+    names: frozenset = frozenset()
 
     @classmethod
-    def read(cls, uri):
+    def read(cls, uri, names=()):
         found = re.fullmatch(r'sip:(?:\[([^]]+)\]|([^:;]+))(?::(\d+))?'
                              r'(?:;transport=(udp|tcp|tls))?', uri)
         transport = found[4] or 'udp'
         return cls(found[1] or found[2], int(
-            found[3] or (5061 if transport == 'tls' else 5060)), transport)
+            found[3] or (5061 if transport == 'tls' else 5060)), transport,
+            frozenset(names) if transport == 'tls' else frozenset())
 
 
 class Connection:
@@ -51,11 +54,12 @@ class Connection:
     def names(self):
         """Of the peer's certificate: 'dns:...' and 'uri:...'."""
         certificate = self.writer.get_extra_info('peercert') or {}
-        return {f'{kind.lower()}:{name}' for kind, name
+        return {f'{kind}:{name}'.lower() for kind, name
                 in certificate.get('subjectAltName', ())}
 
     def send(self, data):
-        self.writer.write(data)
+        if not self.writer.is_closing():
+            self.writer.write(data)
 
     async def read_message(self):
         """None at the end; sip.Malformed if it cannot go on."""
@@ -99,8 +103,10 @@ class Incoming:
     def client(self):
         """Where a later request to its sender goes (section 2)."""
         if self.connection:
-            return Target(self.source[0], self.message.via.port or 5060,
-                          self.transport)
+            is_tls = self.transport == 'tls'
+            return Target(self.source[0], self.message.via.port or
+                          (5061 if is_tls else 5060), self.transport,
+                          frozenset(self.connection.names))
         return Target(*self.source, 'udp')
 
     def reply(self, status, headers=(), text=None, agent='peer.invalid'):
@@ -262,6 +268,10 @@ class Stack(asyncio.DatagramProtocol):
                 target.host, target.port, local_addr=(self.host, 0),
                 limit=HEAD_BYTES, **options)
             connection = Connection(*ends, target.transport)
+            if target.transport == 'tls' and \
+                    not connection.names & target.names:
+                connection.close()
+                raise ConnectionRefusedError('other names')
             self._connections[target] = connection
             self._open.add(connection)
             self.spawn(self._serve(connection))
