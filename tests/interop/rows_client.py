@@ -194,6 +194,13 @@ async def joins(world, transport):
                 if found.primary_id == pair.primary_id}) == 1
 
 
+async def is_asked(server, pair):
+    """The primary has the request of this pair."""
+    while not any(found.primary_id == pair.primary_id
+                  for found in server.primary.requests):
+        await asyncio.sleep(0.02)
+
+
 @row(PAIR, 'a newer authorization supersedes the one under way')
 async def supersedes(world, transport):
     system, server = world.other(transport)
@@ -201,9 +208,7 @@ async def supersedes(world, transport):
     server.primary.behave(pair.primary_id, respond=False)
     async with world.client(pair, transport) as client:
         first = asyncio.create_task(world.ask(client, pair))
-        while not any(found.primary_id == pair.primary_id
-                      for found in server.primary.requests):
-            await asyncio.sleep(0.02)
+        await is_asked(server, pair)
         server.primary.behave(pair.primary_id)
         is_success(await world.ask(client, pair))
         assert (await first).result == 'superseded'
@@ -216,9 +221,7 @@ async def leaves(world, transport):
     server.primary.behave(pair.primary_id, respond=False)
     async with world.client(pair, transport) as client:
         first = asyncio.create_task(world.ask(client, pair))
-        while not any(found.primary_id == pair.primary_id
-                      for found in server.primary.requests):
-            await asyncio.sleep(0.02)
+        await is_asked(server, pair)
         server.primary.behave(pair.primary_id)
         is_success(await world.ask(client, pair, 'deauthorization'))
         assert (await first).result == 'superseded'
